@@ -1,0 +1,25 @@
+//! vlmscope, a microscope for vision-language models.
+//!
+//! A study goes through seven rooms, always in this order, and never back:
+//!
+//! ```text
+//! dataset -> processor -> model -> record | intervene -> analysis -> figure -> report
+//! items      inputs +      Burn      frames (Parquet)      tables      PNG/SVG   folder + HTML
+//!            token map
+//! ```
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`dataset`] | questions about images, with boxes and answers |
+//! | [`processor`] | image to pixels, chat to tokens, and which position is which patch or word |
+//! | [`model`] | vision-language models as walks over blocks, with named sites and hooks |
+//! | [`record`] | what a run saw, as Parquet frames |
+//! | [`analysis`] | frames to result tables, with [`stats`] for the uncertainty |
+//! | [`figure`] | tables to PNG and SVG |
+//! | [`report`] | a run folder to `report.html` and `summary.md` |
+//!
+//! Beside them, [`study`] reads the TOML that asks for all this, [`train`] makes the bundled model organisms, and
+//! [`cli`] is the thin front door.
+
+pub mod dataset;
+pub mod error;
