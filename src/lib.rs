@@ -23,3 +23,4 @@
 
 pub mod dataset;
 pub mod error;
+pub mod processor;

@@ -1,0 +1,159 @@
+//! Where a patch of the model's grid lies in the original image, and how much of it a box covers.
+//!
+//! Resizing, cropping and padding are all linear in each axis, so the part of the image that the model sees is one
+//! rectangle in original pixels ([`ImageGeometry::seen`]) which the patch grid divides evenly. Everything here is exact
+//! rectangle arithmetic in `f64`; no mask is ever painted and resampled.
+
+use crate::dataset::PixelBox;
+
+/// Rows and columns of image patches as the language model receives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Grid {
+    pub rows: usize,
+    pub cols: usize,
+}
+
+/// One cell of the grid, row 0 at the top, column 0 at the left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Patch {
+    pub row: usize,
+    pub col: usize,
+}
+
+impl Grid {
+    /// How many patches there are.
+    pub fn count(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// All patches, row-major: the order of every `[rows * cols]` array in this crate.
+    pub fn patches(self) -> impl Iterator<Item = Patch> {
+        (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| Patch { row, col }))
+    }
+}
+
+/// How the original image maps onto the patch grid.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ImageGeometry {
+    /// Pixels of the original image.
+    pub image_width: u32,
+    /// Pixels of the original image.
+    pub image_height: u32,
+    pub grid: Grid,
+    /// The part of the original image that maps linearly onto the grid, in original pixels. Smaller than the image where
+    /// it was cropped; reaches outside the image (negative, or past its edge) where it was padded.
+    pub seen: PixelBox,
+}
+
+/// What happens to one axis between the original image and the grid, in pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct Axis {
+    /// Length in the original image.
+    pub original: u32,
+    /// Length after resizing.
+    pub resized: u32,
+    /// First pixel kept, after resizing; negative where the image was padded.
+    pub offset: i64,
+    /// How many pixels after resizing the grid covers: patches times patch size.
+    pub covered: u32,
+}
+
+impl Axis {
+    /// `offset` and `offset + covered`, in original pixels. Multiplied before divided, so whole numbers stay whole.
+    fn seen(self) -> (f64, f64) {
+        let original = |resized: i64| (resized as f64 * f64::from(self.original)) / f64::from(self.resized);
+        (original(self.offset), original(self.offset + i64::from(self.covered)))
+    }
+}
+
+impl ImageGeometry {
+    /// The geometry of an image that was resized, then cropped or padded, each axis on its own.
+    pub fn new(x: Axis, y: Axis, grid: Grid) -> Self {
+        let ((x1, x2), (y1, y2)) = (x.seen(), y.seen());
+        Self { image_width: x.original, image_height: y.original, grid, seen: PixelBox { x1, y1, x2, y2 } }
+    }
+
+    /// The rectangle of a patch, in original pixels.
+    pub fn patch_rect(&self, patch: Patch) -> PixelBox {
+        // Both edges come from the same expression, so neighbours share theirs to the last bit.
+        let x = |col: usize| edge(self.seen.x1, self.seen.x2, col, self.grid.cols);
+        let y = |row: usize| edge(self.seen.y1, self.seen.y2, row, self.grid.rows);
+        PixelBox { x1: x(patch.col), y1: y(patch.row), x2: x(patch.col + 1), y2: y(patch.row + 1) }
+    }
+
+    /// The patch that a point of the original image falls into; `None` outside [`seen`](Self::seen).
+    pub fn patch_at(&self, x: f64, y: f64) -> Option<Patch> {
+        let cell = |value: f64, low: f64, high: f64, count: usize| {
+            let at = (value - low) / (high - low) * count as f64;
+            (value >= low && value < high).then(|| (at as usize).min(count - 1))
+        };
+        Some(Patch {
+            row: cell(y, self.seen.y1, self.seen.y2, self.grid.rows)?,
+            col: cell(x, self.seen.x1, self.seen.x2, self.grid.cols)?,
+        })
+    }
+
+    /// Share of the box's area that the model sees, 0 to 1. A box without area counts as unseen.
+    pub fn visible(&self, of: &PixelBox) -> f64 {
+        self.visible_union(std::slice::from_ref(of))
+    }
+
+    /// Share of the area of the boxes' union that the model sees, 0 to 1; 0 where the union has no area.
+    pub fn visible_union(&self, boxes: &[PixelBox]) -> f64 {
+        let everywhere = PixelBox { x1: f64::MIN, y1: f64::MIN, x2: f64::MAX, y2: f64::MAX };
+        let total = union_area(boxes, &everywhere);
+        if total > 0.0 { (union_area(boxes, &self.seen) / total).min(1.0) } else { 0.0 }
+    }
+
+    /// Share of each patch's area that the union of the boxes covers, 0 to 1, row-major `[rows * cols]`.
+    pub fn coverage(&self, boxes: &[PixelBox]) -> Vec<f32> {
+        self.grid
+            .patches()
+            .map(|patch| {
+                let rect = self.patch_rect(patch);
+                let area = (rect.x2 - rect.x1) * (rect.y2 - rect.y1);
+                (union_area(boxes, &rect) / area).min(1.0) as f32
+            })
+            .collect()
+    }
+}
+
+/// Boundary `index` of `count` equal cells between `low` and `high`.
+fn edge(low: f64, high: f64, index: usize, count: usize) -> f64 {
+    low + (high - low) * index as f64 / count as f64
+}
+
+/// Area of the union of the boxes inside `within`, in square pixels. Boxes without area (reversed, NaN) count for nothing.
+pub fn union_area(boxes: &[PixelBox], within: &PixelBox) -> f64 {
+    let mut inside = boxes.iter().filter_map(|one| intersect(one, within));
+    let (first, second) = (inside.next(), inside.next());
+    match (first, second) {
+        (None, _) => 0.0,
+        (Some(only), None) => (only.x2 - only.x1) * (only.y2 - only.y1),
+        (Some(first), Some(second)) => sweep([first, second].into_iter().chain(inside).collect()),
+    }
+}
+
+/// The common part of two boxes, if it has an area.
+fn intersect(a: &PixelBox, b: &PixelBox) -> Option<PixelBox> {
+    let (x1, y1, x2, y2) = (a.x1.max(b.x1), a.y1.max(b.y1), a.x2.min(b.x2), a.y2.min(b.y2));
+    let whole = a.x1 < a.x2 && a.y1 < a.y2;
+    (whole && x1 < x2 && y1 < y2).then_some(PixelBox { x1, y1, x2, y2 })
+}
+
+/// Area of a union: between two neighbouring x edges the covered height is constant.
+fn sweep(mut boxes: Vec<PixelBox>) -> f64 {
+    boxes.sort_by(|a, b| a.y1.total_cmp(&b.y1));
+    let mut edges: Vec<f64> = boxes.iter().flat_map(|one| [one.x1, one.x2]).collect();
+    edges.sort_by(f64::total_cmp);
+    let slab = |x1: f64, x2: f64| {
+        let mut height = 0.0;
+        let mut top = f64::NEG_INFINITY;
+        for one in boxes.iter().filter(|one| one.x1 <= x1 && one.x2 >= x2) {
+            height += (one.y2 - one.y1.max(top)).max(0.0);
+            top = top.max(one.y2);
+        }
+        (x2 - x1) * height
+    };
+    edges.windows(2).map(|pair| slab(pair[0], pair[1])).sum()
+}
