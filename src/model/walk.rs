@@ -34,6 +34,12 @@ pub trait VisionLanguage: Send + Sync {
     /// Logits `[batch, rows, vocabulary]` of residual rows `[batch, rows, width]`.
     fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
 
+    /// The final norm alone, `[batch, rows, width]` to the same: what Hugging Face calls the last hidden state.
+    fn normalise(&self, rows: Tensor<3>) -> Tensor<3>;
+
+    /// The encoder's own pooled output, `[batch, width]`, from its last state; the language model never sees it.
+    fn pool(&self, last: Tensor<3>) -> Tensor<2>;
+
     /// All blocks from `from` on.
     fn blocks(&self, from: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
         (from..self.depth()).try_fold(stream, |stream, layer| self.block(layer, stream, hooks))

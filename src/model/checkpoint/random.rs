@@ -23,14 +23,14 @@ impl Random {
         use rand::Rng;
         // Box-Muller; the open interval keeps the logarithm finite.
         let u: f64 = 1.0 - self.rng.random::<f64>();
-        let v: f64 = self.rng.random();
+        let v: f64 = self.rng.random::<f64>();
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     }
 }
 
 impl Source for Random {
     fn values(&mut self, _name: &str, shape: &[usize], role: Role) -> Result<Vec<f32>> {
-        let count = shape.iter().product();
+        let count: usize = shape.iter().product();
         let fan_in = (count / shape.first().copied().unwrap_or(1).max(1)).max(1) as f64;
         let std = match role {
             Role::Bias => return Ok(vec![0.0; count]),

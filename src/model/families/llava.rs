@@ -165,14 +165,6 @@ impl Llava {
         &self.config
     }
 
-    /// The tower's raw last state `[batch, 1 + patches, width]` and CLIP's own pooled output `[batch, width]`: neither is
-    /// used by LLaVA, both are in reference files.
-    pub fn tower_outputs(&self, pixels: Tensor<4>) -> Result<(Tensor<3>, Tensor<2>)> {
-        let slot = self.config.vision.layers;
-        let last = self.tower.forward(pixels, &[slot], &mut Hooks::none())?.remove(0);
-        Ok((last.clone(), self.tower.pool(last)))
-    }
-
     fn stream(&self, residual: Tensor<3>, positions: &[usize], mask: Mask, lengths: Vec<usize>) -> Stream {
         Stream { residual, rotary: self.language.rotary(positions), mask, lengths, past: Vec::new() }
     }
@@ -241,5 +233,13 @@ impl VisionLanguage for Llava {
 
     fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
         hooks.tokens(Site::Logits, self.language.readout(rows))
+    }
+
+    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
+        self.language.normalise(rows)
+    }
+
+    fn pool(&self, last: Tensor<3>) -> Tensor<2> {
+        self.tower.pool(last)
     }
 }
