@@ -8,13 +8,16 @@ use std::collections::HashMap;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use image::RgbImage;
 
-use crate::dataset::scenes::{Sample, Turn};
+use crate::dataset::scenes::{NUMBERS, Sample, Turn};
 use crate::error::{Error, Result};
 use crate::model::Inputs;
 use crate::processor::{Prepared, Processor};
 
 /// Token that patches without an object are to be named by.
 const NOTHING: u32 = 0;
+
+/// Words that name a patch: colour, shape, column, row.
+const NAMES: usize = 4;
 
 /// Turns samples into batches on the host.
 pub struct Packer<'p> {
@@ -32,8 +35,8 @@ pub struct Packed {
     questions: Vec<Question>,
     per_image: usize,
     prefix_length: usize,
-    /// For each patch of each image: tokens for its colour and its shape.
-    names: Vec<[u32; 2]>,
+    /// For each patch of each image: tokens for the colour and shape of what it shows, and the column and row of its centre.
+    names: Vec<[u32; NAMES]>,
 }
 
 struct Question {
@@ -56,7 +59,7 @@ pub struct Batch {
     pub labels: Tensor<1, Int>,
     /// Their weights, which sum to 1.
     pub weights: Tensor<1>,
-    /// `[images * patches, 2]`.
+    /// `[images * patches, 4]`.
     pub names: Tensor<2, Int>,
     /// Weights of the patches, which sum to 1: half on objects, half on the rest.
     pub name_weights: Tensor<1>,
@@ -118,8 +121,8 @@ impl<'p> Packer<'p> {
         Ok((prepared.ids.clone(), answer.first_id))
     }
 
-    /// For each patch, the words for the colour and shape of what covers its centre.
-    fn names(&mut self, sample: &Sample, prepared: &Prepared) -> Result<Vec<[u32; 2]>> {
+    /// For each patch, the words for what covers its centre: colour, shape, and where on the grid that thing's centre is.
+    fn names(&mut self, sample: &Sample, prepared: &Prepared) -> Result<Vec<[u32; NAMES]>> {
         let geometry = &prepared.map.geometry;
         let (rows, cols) = (geometry.grid.rows, geometry.grid.cols);
         let side = f64::from(sample.scene.canvas);
@@ -132,10 +135,15 @@ impl<'p> Packer<'p> {
                 (x - f64::from(entity.centre.x)).abs() < half && (y - f64::from(entity.centre.y)).abs() < half
             });
             names.push(match here {
-                None => [NOTHING; 2],
+                None => [NOTHING; NAMES],
                 Some(entity) => {
-                    let colour = self.word(entity.identity.colour.word())?;
-                    [colour, self.word(entity.identity.shape.word())?]
+                    let place = |centre: i32| NUMBERS[centre as usize * NUMBERS.len() / sample.scene.canvas as usize];
+                    [
+                        self.word(entity.identity.colour.word())?,
+                        self.word(entity.identity.shape.word())?,
+                        self.word(place(entity.centre.x))?,
+                        self.word(place(entity.centre.y))?,
+                    ]
                 }
             });
         }
@@ -183,7 +191,7 @@ impl Packed {
             rows: Tensor::from_data(rows.as_slice(), device),
             labels: Tensor::from_data(labels.as_slice(), device),
             weights: Tensor::from_data(weights.as_slice(), device),
-            names: Tensor::from_data(TensorData::new(names, [self.names.len(), 2]), device),
+            names: Tensor::from_data(TensorData::new(names, [self.names.len(), NAMES]), device),
             name_weights: Tensor::from_data(name_weights.as_slice(), device),
             answers: count,
         })
@@ -202,13 +210,29 @@ impl Packed {
         use crate::processor::{Grid, ImageGeometry, TokenMap};
         let seen = PixelBox { x1: 0.0, y1: 0.0, x2: 64.0, y2: 64.0 };
         let geometry = ImageGeometry { image_width: 64, image_height: 64, grid: Grid { rows: 8, cols: 8 }, seen };
-        let prefix = (0..images).map(|i| Prepared {
-            ids: (0..67).map(|k| if k < 3 { k + 5 } else { 4 }).collect(),
-            pixels: (0..3 * 64 * 64).map(|k| ((k * 7 + i * 13) % 97) as f32 / 50.0 - 1.0).collect(),
-            pixel_shape: [3, 64, 64],
-            map: TokenMap { len: 67, bos: Some(0), image: (3..67).collect(), geometry: geometry.clone(), words: vec![], options: vec![], last: 66 },
-        }).collect();
-        let questions = (0..images * per_image).map(|q| Question { ids: (0..tokens).map(|k| ((k * 5 + q * 3) % 80) as u32 + 5).collect(), last: tokens - 2, weight: 1.0 }).collect();
-        Self { prefix, questions, per_image, prefix_length: 67, names: vec![[7, 8]; images * 64] }
+        let prefix = (0..images)
+            .map(|i| Prepared {
+                ids: (0..67).map(|k| if k < 3 { k + 5 } else { 4 }).collect(),
+                pixels: (0..3 * 64 * 64).map(|k| ((k * 7 + i * 13) % 97) as f32 / 50.0 - 1.0).collect(),
+                pixel_shape: [3, 64, 64],
+                map: TokenMap {
+                    len: 67,
+                    bos: Some(0),
+                    image: (3..67).collect(),
+                    geometry: geometry.clone(),
+                    words: vec![],
+                    options: vec![],
+                    last: 66,
+                },
+            })
+            .collect();
+        let questions = (0..images * per_image)
+            .map(|q| Question {
+                ids: (0..tokens).map(|k| ((k * 5 + q * 3) % 80) as u32 + 5).collect(),
+                last: tokens - 2,
+                weight: 1.0,
+            })
+            .collect();
+        Self { prefix, questions, per_image, prefix_length: 67, names: vec![[7, 8, 9, 10]; images * 64] }
     }
 }

@@ -106,7 +106,19 @@ mod tests {
 
     #[test]
     fn timing() {
-        let shape = Shape { image: 64, patch: 8, vision_width: 128, vision_hidden: 384, vision_layers: 4, vision_heads: 4, width: 128, hidden: 256, layers: 6, heads: 4, kv_heads: 4 };
+        let shape = Shape {
+            image: 64,
+            patch: 8,
+            vision_width: 128,
+            vision_hidden: 384,
+            vision_layers: 4,
+            vision_heads: 4,
+            width: 128,
+            hidden: 256,
+            layers: 6,
+            heads: 4,
+            kv_heads: 4,
+        };
         let config = LlavaConfig::from_json(&scaffold::config(&shape, 90)).unwrap();
         let device = Device::flex().autodiff();
         let (mut model, _) = Llava::build(&mut Random::new(1, 6), &config, &device).unwrap();
