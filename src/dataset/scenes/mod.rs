@@ -4,18 +4,23 @@
 mod background;
 mod dice;
 mod identity;
+mod mix;
 mod pairs;
 mod question;
 mod raster;
 mod relation;
 mod rows;
 mod scene;
+mod set;
+mod spec;
 mod stream;
 
 pub use background::{Background, Direction, Pattern};
 pub use identity::{Colour, HELD_OUT, Identity, Shape, Split};
+pub use mix::{ImageWeights, KindWeights, Mix, QuestionCounts, References};
 pub use question::vocabulary;
 pub use relation::{Axis, Relation};
-pub use rows::{Flavour, Triple, held_out};
+pub use rows::{Flavour, HELD_OUT_TRIPLES, Triple, held_out};
 pub use scene::{Entity, Point, Scene};
-pub use stream::{CANVAS, ImageWeights, Kind, KindWeights, Mix, QuestionCounts, References, Sample, Stream, Turn};
+pub use set::{SHIPPED, Scenes, Shipped};
+pub use stream::{CANVAS, Kind, Sample, Stream, Turn};
