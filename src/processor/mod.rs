@@ -2,6 +2,7 @@
 //! patch or word.
 
 pub mod geometry;
+pub mod resample;
 pub mod tokens;
 
 use std::path::Path;
