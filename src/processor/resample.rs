@@ -8,6 +8,8 @@
 //! Differs from Pillow 13, which goes columns first where the height shrinks by more than twice as many pixels as the
 //! width: every earlier Pillow, and the torchvision backend that transformers uses by default, goes rows first always.
 
+use std::ops::Range;
+
 use image::RgbImage;
 
 /// A resampling filter, by its number in `preprocessor_config.json`.
@@ -91,11 +93,12 @@ struct Weights {
 }
 
 impl Weights {
-    fn new(from: u32, to: u32, filter: Filter, support: f64) -> Self {
+    /// The weights of the outputs `part`, of an axis resized `from` so many pixels `to` so many.
+    fn new(from: u32, to: u32, part: Range<u32>, filter: Filter, support: f64) -> Self {
         let scale = f64::from(from) / f64::from(to);
         let stretch = scale.max(1.0);
         let reach = support * stretch;
-        let taps = (0..to).map(|out| {
+        let taps = part.map(|out| {
             let centre = (f64::from(out) + 0.5) * scale;
             // Truncation toward zero of a possibly negative number, then clamped: as the original does.
             let first = ((centre - reach + 0.5) as i64).max(0);
@@ -119,39 +122,53 @@ fn pixel(sum: i32) -> u8 {
     (sum >> BITS).clamp(0, 255) as u8
 }
 
-/// `image` at `width` x `height` pixels, both at least 1.
+/// `image` at `width` x `height` pixels, all at least 1.
 pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
-    if image.dimensions() == (width, height) {
-        return image.clone();
+    resize_part(image, (width, height), filter, 0..width, 0..height)
+}
+
+/// What `resize` gives in these columns and rows, without computing the rest.
+pub fn resize_part(
+    image: &RgbImage,
+    (width, height): (u32, u32),
+    filter: Filter,
+    columns: Range<u32>,
+    rows: Range<u32>,
+) -> RgbImage {
+    let Some(support) = filter.support() else { return nearest(image, (width, height), columns, rows) };
+    // A pass that changes nothing is left out; its rounding would be exact anyway.
+    let wide = (image.width() != width || columns != (0..width))
+        .then(|| horizontal(image, &Weights::new(image.width(), width, columns, filter, support)));
+    let wide = wide.as_ref().unwrap_or(image);
+    if image.height() == height && rows == (0..height) {
+        return wide.clone();
     }
-    let Some(support) = filter.support() else { return nearest(image, width, height) };
-    // A pass that changes nothing is left out, as its rounding would be exact anyway.
-    let wide = if image.width() == width { image.clone() } else { horizontal(image, width, filter, support) };
-    if wide.height() == height { wide } else { vertical(&wide, height, filter, support) }
+    vertical(wide, &Weights::new(image.height(), height, rows, filter, support))
 }
 
 /// Takes the input pixel under the centre of each output pixel.
-fn nearest(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+fn nearest(image: &RgbImage, (width, height): (u32, u32), columns: Range<u32>, rows: Range<u32>) -> RgbImage {
     // Pillow adds the step up instead of multiplying it out; on exact pixel borders that decides which side wins.
-    let under = |from: u32, to: u32| -> Vec<u32> {
+    let under = |from: u32, to: u32, part: &Range<u32>| -> Vec<u32> {
         let step = f64::from(from) / f64::from(to);
         std::iter::successors(Some(step * 0.5), |at| Some(at + step))
             .map(|at| (at as u32).min(from - 1))
-            .take(to as usize)
+            .take(part.end as usize)
+            .skip(part.start as usize)
             .collect()
     };
-    let (columns, rows) = (under(image.width(), width), under(image.height(), height));
-    RgbImage::from_fn(width, height, |x, y| *image.get_pixel(columns[x as usize], rows[y as usize]))
+    let (xs, ys) = (under(image.width(), width, &columns), under(image.height(), height, &rows));
+    RgbImage::from_fn(columns.len() as u32, rows.len() as u32, |x, y| *image.get_pixel(xs[x as usize], ys[y as usize]))
 }
 
-fn horizontal(image: &RgbImage, width: u32, filter: Filter, support: f64) -> RgbImage {
-    let weights = Weights::new(image.width(), width, filter, support);
-    let mut out = RgbImage::new(width, image.height());
+fn horizontal(image: &RgbImage, weights: &Weights) -> RgbImage {
+    let width = weights.taps.len();
+    let mut out = RgbImage::new(width as u32, image.height());
     let rows = image.as_raw().chunks_exact(image.width() as usize * 3);
-    for (row, out) in rows.zip(out.chunks_exact_mut(width as usize * 3)) {
+    for (row, out) in rows.zip(out.chunks_exact_mut(width * 3)) {
         for ((first, weights), out) in weights.taps.iter().zip(out.chunks_exact_mut(3)) {
             let mut sum = [1i32 << (BITS - 1); 3];
-            for (pixel, weight) in row.chunks_exact(3).skip(*first).zip(weights) {
+            for (pixel, weight) in row[first * 3..].chunks_exact(3).zip(weights) {
                 for (sum, value) in sum.iter_mut().zip(pixel) {
                     *sum += i32::from(*value) * weight;
                 }
@@ -162,14 +179,13 @@ fn horizontal(image: &RgbImage, width: u32, filter: Filter, support: f64) -> Rgb
     out
 }
 
-fn vertical(image: &RgbImage, height: u32, filter: Filter, support: f64) -> RgbImage {
-    let weights = Weights::new(image.height(), height, filter, support);
+fn vertical(image: &RgbImage, weights: &Weights) -> RgbImage {
     let stride = image.width() as usize * 3;
-    let mut out = RgbImage::new(image.width(), height);
+    let mut out = RgbImage::new(image.width(), weights.taps.len() as u32);
     let mut sums = vec![0i32; stride];
     for ((first, weights), out) in weights.taps.iter().zip(out.chunks_exact_mut(stride)) {
         sums.fill(1 << (BITS - 1));
-        for (row, weight) in image.as_raw().chunks_exact(stride).skip(*first).zip(weights) {
+        for (row, weight) in image.as_raw()[first * stride..].chunks_exact(stride).zip(weights) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += i32::from(*value) * weight;
             }
