@@ -24,3 +24,5 @@
 pub mod dataset;
 pub mod error;
 pub mod processor;
+
+pub mod stats;
