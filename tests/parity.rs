@@ -4,25 +4,29 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use vlmscope::model::families;
-use vlmscope::parity::{Reference, verify_model};
-
-const IMAGE_TOKEN: u32 = 388;
+use vlmscope::parity::{Reference, Verdict, verify};
+use vlmscope::processor::Processor;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
+fn verdict(name: &str) -> Verdict {
+    let folder = fixture(name);
+    let model = families::open(&folder, &Device::flex()).unwrap();
+    let processor = Processor::open(&folder).unwrap();
+    let reference = Reference::open(&folder.join("ref.safetensors")).unwrap();
+    let image = folder.join("input.png");
+    verify(model.as_ref(), &processor, &reference, Some(&image), 1e-4).unwrap()
+}
+
 #[test]
 fn llava_equals_its_references() {
     for name in ["transformers-5.23-llava15", "transformers-4.51-llava15"] {
-        let folder = fixture(name);
-        let model = families::open(&folder, &Device::flex()).unwrap();
-        let reference = Reference::open(&folder.join("ref.safetensors")).unwrap();
-        let verdict = verify_model(model.as_ref(), IMAGE_TOKEN, &reference, 1e-4).unwrap();
-        for row in &verdict.compared {
-            println!("{} {:?} {:.2e}", row.name, row.shape, row.worst);
-        }
-        println!("{:?}", verdict.skipped);
-        assert!(verdict.holds(), "{name}");
+        let verdict = verdict(name);
+        assert!(verdict.holds(), "{name}: {:#?}", verdict.compared);
+        // Inputs, logits, ids, hidden states, attention of both towers where recorded: nothing is left out.
+        assert!(verdict.compared.len() >= 17, "{name}: {}", verdict.compared.len());
+        assert_eq!(verdict.skipped, [], "{name}");
     }
 }
