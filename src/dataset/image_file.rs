@@ -16,14 +16,8 @@ use crate::error::{Error, Result};
 pub const MOST_PIXELS: u64 = 2 * 89_478_485;
 
 /// The formats that are read.
-const FORMATS: [ImageFormat; 6] = [
-    ImageFormat::Png,
-    ImageFormat::Jpeg,
-    ImageFormat::WebP,
-    ImageFormat::Bmp,
-    ImageFormat::Gif,
-    ImageFormat::Tiff,
-];
+const FORMATS: [ImageFormat; 6] =
+    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff];
 
 /// Reads an image file. The format is told by the content, not by the name.
 ///
@@ -98,9 +92,6 @@ fn to_rgb(image: DynamicImage) -> Result<RgbImage> {
     })
 }
 
-fn map<P: image::Pixel>(
-    image: &image::ImageBuffer<P, Vec<P::Subpixel>>,
-    rgb: impl Fn(&P) -> [u8; 3],
-) -> RgbImage {
+fn map<P: image::Pixel>(image: &image::ImageBuffer<P, Vec<P::Subpixel>>, rgb: impl Fn(&P) -> [u8; 3]) -> RgbImage {
     RgbImage::from_fn(image.width(), image.height(), |x, y| image::Rgb(rgb(image.get_pixel(x, y))))
 }
