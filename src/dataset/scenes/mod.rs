@@ -18,7 +18,7 @@ mod stream;
 pub use background::{Background, Direction, Pattern};
 pub use identity::{Colour, HELD_OUT, Identity, Shape, Split};
 pub use mix::{ImageWeights, KindWeights, Mix, QuestionCounts, References};
-pub use question::vocabulary;
+pub use question::{NUMBERS, vocabulary};
 pub use relation::{Axis, Relation};
 pub use rows::{Flavour, HELD_OUT_TRIPLES, Triple, held_out};
 pub use scene::{Entity, Point, Scene};
