@@ -9,7 +9,9 @@
 
 mod export;
 mod folder;
+pub mod image_file;
 mod item;
+mod jpeg;
 mod jsonl;
 pub mod scenes;
 
