@@ -23,4 +23,5 @@
 
 pub mod dataset;
 pub mod error;
+pub mod figure;
 pub mod processor;
