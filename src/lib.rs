@@ -24,6 +24,7 @@
 pub mod analysis;
 pub mod dataset;
 pub mod error;
+pub mod figure;
 pub mod model;
 pub mod parity;
 pub mod processor;
