@@ -19,7 +19,12 @@ pub enum Error {
     Text { message: String, help: Option<String>, path: PathBuf, text: String, span: std::ops::Range<usize> },
     /// The operating system refused. Exit code 1.
     #[error("cannot {action} `{path}`: {source}")]
-    Io { action: &'static str, path: PathBuf, #[source] source: std::io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     /// Stopped by Ctrl-C after the current shard was finished. Exit code 130.
     #[error("interrupted; everything recorded so far is kept")]
     Interrupted { resume: String },
@@ -83,7 +88,12 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec
     let mut scored: Vec<_> = known.into_iter().map(|name| (strsim::damerau_levenshtein(typed, name), name)).collect();
     scored.sort();
     scored.dedup();
-    scored.into_iter().filter(|(distance, name)| *distance <= 2 + name.len() / 3).take(3).map(|(_, name)| name).collect()
+    scored
+        .into_iter()
+        .filter(|(distance, name)| *distance <= 2 + name.len() / 3)
+        .take(3)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// "Did you mean `a` or `b`?", or the whole list where nothing is near.

@@ -23,4 +23,6 @@
 
 pub mod dataset;
 pub mod error;
+pub mod model;
+pub mod parity;
 pub mod processor;

@@ -1,0 +1,21 @@
+//! Rendered scenes with exact boxes, made from a seed: two objects in relation (*pairs*), three in a row (*rows*), and
+//! the endless stream of such images on which the bundled model was trained.
+
+mod background;
+mod dice;
+mod identity;
+mod pairs;
+mod question;
+mod raster;
+mod relation;
+mod rows;
+mod scene;
+mod stream;
+
+pub use background::{Background, Direction, Pattern};
+pub use identity::{Colour, HELD_OUT, Identity, Shape, Split};
+pub use question::vocabulary;
+pub use relation::{Axis, Relation};
+pub use rows::{Flavour, Triple, held_out};
+pub use scene::{Entity, Point, Scene};
+pub use stream::{CANVAS, ImageWeights, Kind, KindWeights, Mix, QuestionCounts, References, Sample, Stream, Turn};
