@@ -3,7 +3,10 @@
 //! [`Job::record`] is the loop. What it writes is the same to the last byte whether it ran through or was killed at any
 //! moment and resumed, and whatever the thread count.
 
+mod answer;
+mod capture;
 mod frame_file;
+mod live;
 mod plan;
 mod progress;
 mod recorded;
@@ -13,6 +16,7 @@ mod shards;
 mod shares;
 
 pub use frame_file::{read_frame, write_frames};
+pub use live::Live;
 pub use plan::{ItemSize, Plan};
 pub use progress::Bar;
 pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
