@@ -188,7 +188,10 @@ mod tests {
             [("last", &[8.0, 9.0]), ("image", &[3.0, 4.0]), ("object_1", &[4.0, 5.0]), ("text", &[6.0, 7.0])];
         assert_eq!(rows, expected);
         // The shorter item has no text besides.
-        assert_eq!(hidden.rows[1].iter().map(|row| row.group.as_str()).collect::<Vec<_>>(), ["last", "image", "object_1"]);
+        assert_eq!(
+            hidden.rows[1].iter().map(|row| row.group.as_str()).collect::<Vec<_>>(),
+            ["last", "image", "object_1"]
+        );
     }
 
     #[test]

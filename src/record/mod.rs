@@ -6,6 +6,7 @@
 mod answer;
 mod capture;
 mod frame_file;
+pub mod import;
 mod live;
 mod plan;
 mod progress;
