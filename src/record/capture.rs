@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 
 use super::recorded::{AttentionRow, HiddenRow};
-use super::shares::{Columns, Coverage, reduce};
+use super::shares::{Columns, Coverage, reduce_layer};
 use crate::error::{Error, Result};
 use crate::model::{Hook, Rows, Site};
 use crate::study::{Group, Heads};
 
-/// The last query row of every head (or of their mean) at some attention sites.
+/// The last query row at some attention sites: the mean over the heads, and every head if asked for.
 pub(super) struct AttentionCapture<'a> {
     pub sites: &'a [Site],
     pub heads: Heads,
@@ -40,23 +40,10 @@ impl Hook for AttentionCapture<'_> {
         let layer = site.index().unwrap_or(0) as i16;
         let per_item = weights.chunks_exact(heads * keys).zip(self.layout).zip(&mut self.rows);
         for ((item, (columns, coverage)), kept) in per_item {
-            match self.heads {
-                Heads::All => {
-                    let each = item.chunks_exact(keys).enumerate();
-                    kept.extend(each.map(|(head, row)| reduce(layer, head as i16, row, columns, coverage)));
-                }
-                Heads::Mean => kept.push(reduce(layer, -1, &mean_row(item, keys), columns, coverage)),
-            }
+            kept.extend(reduce_layer(layer, item, keys, self.heads, columns, coverage));
         }
         Ok(rows)
     }
-}
-
-/// The mean over rows of `width` numbers.
-fn mean_row(rows: &[f32], width: usize) -> Vec<f32> {
-    let count = (rows.len() / width) as f64;
-    let column = |k: usize| rows.iter().skip(k).step_by(width).map(|&value| f64::from(value)).sum::<f64>();
-    (0..width).map(|k| (column(k) / count) as f32).collect()
 }
 
 /// Hidden states, averaged over groups of positions.
@@ -162,12 +149,12 @@ mod tests {
         let (sites, layout) = ([Site::LmAttn(7)], layout());
         let mut all = AttentionCapture::new(&sites, Heads::All, &layout);
         all.attention(sites[0], tensor.clone()).unwrap();
-        assert_eq!(all.rows[0].iter().map(|row| (row.layer, row.head)).collect::<Vec<_>>(), [(7, 0), (7, 1)]);
-        assert_eq!(all.rows[0][1].patches, [0.3, 0.4]);
-        assert_eq!((all.rows[1][0].shares.last, all.rows[1][0].shares.text), (0.3, 0.0));
+        assert_eq!(all.rows[0].iter().map(|row| (row.layer, row.head)).collect::<Vec<_>>(), [(7, -1), (7, 0), (7, 1)]);
+        assert_eq!(all.rows[0][2].patches, [0.3, 0.4]);
+        assert_eq!((all.rows[1][1].shares.last, all.rows[1][1].shares.text), (0.3, 0.0));
         let mut mean = AttentionCapture::new(&sites, Heads::Mean, &layout);
         mean.attention(sites[0], tensor).unwrap();
-        assert_eq!((mean.rows[0].len(), mean.rows[0][0].head), (1, -1));
+        assert_eq!((mean.rows[0].len(), &mean.rows[1][0]), (1, &all.rows[1][0]));
         assert!((mean.rows[0][0].shares.image - 0.5).abs() < 1e-6);
         assert!((mean.rows[1][0].shares.objects[0].unwrap() - 0.3).abs() < 1e-6);
     }

@@ -40,7 +40,7 @@ impl Live {
         let attention = attention_sites(recording, &sites)?;
         let (hidden, width) = hidden_sites(recording, &sites)?;
         let rows_at = |site: &Site| match recording.heads {
-            Heads::All => dimension(&sites, *site, 1),
+            Heads::All => 1 + dimension(&sites, *site, 1),
             Heads::Mean => 1,
         };
         let attention_rows = attention.iter().map(rows_at).sum();

@@ -24,4 +24,4 @@ pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;
-pub use shares::{Columns, Coverage, Shares, reduce};
+pub use shares::{Columns, Coverage, Shares, reduce, reduce_layer};

@@ -29,7 +29,7 @@
 //! | column | type | what |
 //! |---|---|---|
 //! | `item` | str | |
-//! | `layer`, `head` | i16 | head -1: the mean over the layer's heads |
+//! | `layer`, `head` | i16 | head -1: the mean over the layer's heads, always there; then each head, unless the study says `heads = "mean"` |
 //! | `query` | str | "last" |
 //! | `bos`, `image`, `text`, `last` | f32 | shares of the row's mass; they sum to 1 |
 //! | `background` | f32? | `image - objects` |

@@ -4,6 +4,7 @@
 use super::recorded::AttentionRow;
 use crate::dataset::Object;
 use crate::processor::{ImageGeometry, TokenMap};
+use crate::study::Heads;
 
 /// What each column of a row of attention weights is. Columns that are none of the three are text.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +80,35 @@ pub fn reduce(layer: i16, head: i16, weights: &[f32], columns: &Columns, coverag
         background: union.map(|mass| (image - mass).max(0.0) as f32),
     };
     AttentionRow { layer, head, shares, patches }
+}
+
+/// Reduces every head's row of one layer, `rows` being `[heads, key]`: first their mean (head -1), then, if asked for, each.
+///
+/// The mean is taken of the weights, in `f64`; its shares are those of the mean row.
+pub fn reduce_layer(
+    layer: i16,
+    rows: &[f32],
+    key: usize,
+    heads: Heads,
+    columns: &Columns,
+    coverage: &Coverage,
+) -> Vec<AttentionRow> {
+    let mut reduced = vec![reduce(layer, -1, &mean_row(rows, key), columns, coverage)];
+    if heads == Heads::All {
+        let each = rows.chunks_exact(key).enumerate();
+        reduced.extend(each.map(|(head, row)| reduce(layer, head as i16, row, columns, coverage)));
+    }
+    reduced
+}
+
+/// The mean over rows of `width` numbers.
+fn mean_row(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for row in rows.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += f64::from(weight));
+    }
+    let count = (rows.len() / width) as f64;
+    sums.into_iter().map(|sum| (sum / count) as f32).collect()
 }
 
 #[cfg(test)]

@@ -151,9 +151,9 @@ impl Query {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Heads {
-    /// One row a head.
+    /// One row a layer, `head = -1`: the mean over its heads; and one row a head.
     All,
-    /// One row a layer, `head = -1`: the mean over its heads.
+    /// The mean over the heads alone.
     Mean,
 }
 

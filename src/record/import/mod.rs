@@ -23,10 +23,10 @@ use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
-use super::shares::{Columns, Coverage, reduce};
+use super::shares::{Columns, Coverage, reduce_layer};
 use crate::dataset::Item;
 use crate::error::Result;
-use crate::study::{DatasetIdentity, Existing, ImportIdentity, Manifest, Progress, RunFolder, Study};
+use crate::study::{DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, Progress, RunFolder, Study};
 
 /// Items whose tensors are read at once.
 const BATCH: usize = 8;
@@ -83,7 +83,7 @@ impl Import {
             match tensors::Attention::read(&dump.file(&record.tensors)) {
                 Ok(attention) => {
                     let patches = record.grid[0] * record.grid[1];
-                    let attention_rows = attention.layers * attention.heads;
+                    let attention_rows = attention.layers * (1 + attention.heads);
                     return Ok(ItemSize { attention_rows, patches, ..ItemSize::default() });
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
@@ -124,14 +124,12 @@ fn recorded(item: &Item, record: &layout::Record, dump: &Dump, scoring: Scoring,
     };
     let layers = record.check(&attention, &path, size)?;
     let coverage = Coverage::of(&item.objects, &geometry);
-    let mut rows = Vec::with_capacity(attention.layers * attention.heads);
-    for (&layer, heads) in layers.iter().zip(attention.by_layer()) {
-        for (head, row) in heads.enumerate() {
-            let weights = attention
-                .weights(row)
-                .map_err(|error| error.within(format_args!("`{}`, layer {layer}, head {head}", path.display())))?;
-            rows.push(reduce(layer, head as i16, &weights, &columns, &coverage));
-        }
+    let mut rows = Vec::with_capacity(size.attention_rows);
+    for (&layer, raw) in layers.iter().zip(attention.by_layer()) {
+        let weights = attention
+            .weights(raw)
+            .map_err(|error| error.within(format_args!("`{}`, layer {layer}", path.display())))?;
+        rows.extend(reduce_layer(layer, &weights, attention.columns, Heads::All, &columns, &coverage));
     }
     rows.sort_by_key(|row| (row.layer, row.head));
     let answer = scoring.answer(item, record)?;
@@ -218,19 +216,21 @@ mod tests {
         let attention = read_frame(&folder.frame("attention"), None).unwrap();
         let layers: Vec<_> = attention.column("layer").unwrap().i16().unwrap().to_vec();
         // In the order of the layers, though the tensor holds layer 7 first; so the rows are other, row, row, other.
-        assert_eq!(layers, [Some(3), Some(3), Some(7), Some(7)]);
-        close(&numbers(&attention, "bos"), &[0.1, 0.4, 0.4, 0.1]);
-        close(&numbers(&attention, "image"), &[0.7, 0.4, 0.4, 0.7]);
-        close(&numbers(&attention, "text"), &[0.1, 0.15, 0.15, 0.1]);
-        close(&numbers(&attention, "last"), &[0.1, 0.05, 0.05, 0.1]);
+        assert_eq!(layers, [[Some(3); 3], [Some(7); 3]].concat());
+        let heads: Vec<_> = attention.column("head").unwrap().i16().unwrap().to_vec();
+        assert_eq!(heads, [[Some(-1), Some(0), Some(1)]; 2].concat());
+        close(&numbers(&attention, "bos"), &[0.25, 0.1, 0.4, 0.25, 0.4, 0.1]);
+        close(&numbers(&attention, "image"), &[0.55, 0.7, 0.4, 0.55, 0.4, 0.7]);
+        close(&numbers(&attention, "text"), &[0.125, 0.1, 0.15, 0.125, 0.15, 0.1]);
+        close(&numbers(&attention, "last"), &[0.075, 0.1, 0.05, 0.075, 0.05, 0.1]);
         // The cup: half of patch 0. The table: patch 2 and half of patch 3.
-        close(&numbers(&attention, "object_1"), &[0.1, 0.05, 0.05, 0.1]);
-        close(&numbers(&attention, "object_2"), &[0.25, 0.075, 0.075, 0.25]);
-        close(&numbers(&attention, "objects"), &[0.35, 0.125, 0.125, 0.35]);
-        close(&numbers(&attention, "background"), &[0.35, 0.275, 0.275, 0.35]);
+        close(&numbers(&attention, "object_1"), &[0.075, 0.1, 0.05, 0.075, 0.05, 0.1]);
+        close(&numbers(&attention, "object_2"), &[0.1625, 0.25, 0.075, 0.1625, 0.075, 0.25]);
+        close(&numbers(&attention, "objects"), &[0.2375, 0.35, 0.125, 0.2375, 0.125, 0.35]);
+        close(&numbers(&attention, "background"), &[0.3125, 0.35, 0.275, 0.3125, 0.275, 0.35]);
         let rows =
             attention.column("row").unwrap().explode(ExplodeOptions { empty_as_null: true, keep_nulls: true }).unwrap();
-        close(&rows.f32().unwrap().to_vec()[4..8], &ROW[1..5]);
+        close(&rows.f32().unwrap().to_vec()[8..12], &ROW[1..5]);
 
         let items = read_frame(&folder.frame("items"), None).unwrap();
         let text = |column: &str| items.column(column).unwrap().str().unwrap().get(0).unwrap().to_string();
@@ -257,13 +257,13 @@ mod tests {
         write(&place.path().join("dump"), &[none, one], "lm.attention.last", |weight| weight);
         let folder = import(place.path(), Scoring::AdaptVis).unwrap();
         let attention = read_frame(&folder.frame("attention"), None).unwrap();
-        assert_eq!(numbers(&attention, "objects")[..4], [None; 4]);
-        assert_eq!(numbers(&attention, "background")[..4], [None; 4]);
+        assert_eq!(numbers(&attention, "objects")[..6], [None; 6]);
+        assert_eq!(numbers(&attention, "background")[..6], [None; 6]);
         // One box over all that the model sees.
-        close(&numbers(&attention, "objects")[4..], &[0.7, 0.4, 0.4, 0.7]);
+        close(&numbers(&attention, "objects")[6..], &[0.55, 0.7, 0.4, 0.55, 0.4, 0.7]);
         // Without a BOS column, column 0 is text.
-        close(&numbers(&attention, "bos")[4..], &[0.0; 4]);
-        close(&numbers(&attention, "text")[4..], &[0.2, 0.55, 0.55, 0.2]);
+        close(&numbers(&attention, "bos")[6..], &[0.0; 6]);
+        close(&numbers(&attention, "text")[6..], &[0.375, 0.2, 0.55, 0.375, 0.55, 0.2]);
         let items = read_frame(&folder.frame("items"), None).unwrap();
         let answers: Vec<_> = items.column("answer").unwrap().str().unwrap().iter().map(Option::unwrap).collect();
         assert_eq!(answers, ["on", "on"], "the released rule finds `on` in `lemon`");

@@ -60,13 +60,19 @@ impl Attention {
         Ok(Self { layers, heads, columns, kind, values })
     }
 
-    /// The rows of each layer, a row a head, `[columns]`.
-    pub fn by_layer(&self) -> impl Iterator<Item = std::slice::ChunksExact<'_, f32>> {
-        self.values.chunks_exact(self.heads * self.columns).map(|layer| layer.chunks_exact(self.columns))
+    /// Each layer as it was recorded, `[heads, columns]`.
+    pub fn by_layer(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.heads * self.columns)
     }
 
-    /// The attention weights of one row; softmax, in `f64`, where it holds logits.
-    pub fn weights(&self, row: &[f32]) -> Result<Vec<f32>> {
+    /// The attention weights of one layer, `[heads, columns]`; softmax, in `f64`, where it holds logits.
+    pub fn weights(&self, layer: &[f32]) -> Result<Vec<f32>> {
+        let rows = layer.chunks_exact(self.columns).enumerate();
+        let weighed = rows.map(|(head, row)| self.row(row).map_err(|error| error.within(format_args!("head {head}"))));
+        Ok(weighed.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    fn row(&self, row: &[f32]) -> Result<Vec<f32>> {
         if row.iter().any(|value| value.is_nan()) {
             return Err(Error::data("the row holds NaN"));
         }
@@ -127,16 +133,16 @@ mod tests {
         let logits = [0.0, 2f32.ln(), f32::NEG_INFINITY, 1.0, 1.0, 1.0];
         let bytes = file(LOGITS, Dtype::F16, &[1, 2, 3], &f16(&logits));
         let attention = Attention::parse(&bytes).unwrap();
-        let rows: Vec<_> = attention.by_layer().flatten().map(|row| attention.weights(row).unwrap()).collect();
-        assert!((rows[0][0] - 1.0 / 3.0).abs() < 1e-3 && (rows[0][1] - 2.0 / 3.0).abs() < 1e-3 && rows[0][2] == 0.0);
-        assert_eq!(rows[1], [1.0f32 / 3.0; 3]);
+        let rows = attention.weights(attention.by_layer().next().unwrap()).unwrap();
+        assert!((rows[0] - 1.0 / 3.0).abs() < 1e-3 && (rows[1] - 2.0 / 3.0).abs() < 1e-3 && rows[2] == 0.0);
+        assert_eq!(rows[3..], [1.0f32 / 3.0; 3]);
     }
 
     #[test]
     fn weights_must_be_whole_rows() {
         let bytes: Vec<u8> = [0.25f32, 0.25, 0.5, 0.25, 0.25, 0.25].iter().flat_map(|v| v.to_le_bytes()).collect();
         let attention = Attention::parse(&file(WEIGHTS, Dtype::F32, &[2, 1, 3], &bytes)).unwrap();
-        let rows: Vec<_> = attention.by_layer().flatten().map(|row| attention.weights(row)).collect();
+        let rows: Vec<_> = attention.by_layer().map(|layer| attention.weights(layer)).collect();
         assert_eq!(rows[0].as_ref().unwrap(), &[0.25, 0.25, 0.5]);
         assert!(rows[1].as_ref().unwrap_err().to_string().contains("sum to 0.750"));
     }
