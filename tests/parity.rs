@@ -19,7 +19,9 @@ fn llava_equals_its_references() {
         let model = families::open(&folder, &Device::flex()).unwrap();
         let reference = Reference::open(&folder.join("ref.safetensors")).unwrap();
         let verdict = verify_model(model.as_ref(), IMAGE_TOKEN, &reference, 1e-4).unwrap();
-        for row in &verdict.compared { println!("{} {:?} {:.2e}", row.name, row.shape, row.worst); }
+        for row in &verdict.compared {
+            println!("{} {:?} {:.2e}", row.name, row.shape, row.worst);
+        }
         println!("{:?}", verdict.skipped);
         assert!(verdict.holds(), "{name}");
     }

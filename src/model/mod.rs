@@ -20,6 +20,6 @@ mod walk;
 pub use families::Family;
 pub use hook::{Effect, Hook, Hooks, Rows};
 pub use inputs::Inputs;
-pub use site::{Site, SiteSpec, select};
 pub use language::Stream;
+pub use site::{Site, SiteSpec, select};
 pub use walk::VisionLanguage;

@@ -97,11 +97,8 @@ pub(super) fn splice(text: Tensor<3>, visual: Tensor<3>, image: &[Vec<usize>]) -
     let [batch, tokens, width] = text.dims();
     let [_, patches, _] = visual.dims();
     if let Some(item) = image.iter().find(|positions| positions.len() != patches) {
-        return Err(Error::data(format!(
-            "the prompt holds {} image tokens, the encoder makes {patches}",
-            item.len()
-        ))
-        .with_help("`patch_size` in the processor's configuration and in config.json must agree"));
+        return Err(Error::data(format!("the prompt holds {} image tokens, the encoder makes {patches}", item.len()))
+            .with_help("`patch_size` in the processor's configuration and in config.json must agree"));
     }
     let mut source: Vec<i64> = (0..(batch * tokens) as i64).collect();
     for (b, positions) in image.iter().enumerate() {
@@ -110,10 +107,7 @@ pub(super) fn splice(text: Tensor<3>, visual: Tensor<3>, image: &[Vec<usize>]) -
         }
     }
     let device = text.device();
-    let rows = Tensor::cat(
-        vec![text.reshape([batch * tokens, width]), visual.reshape([batch * patches, width])],
-        0,
-    );
+    let rows = Tensor::cat(vec![text.reshape([batch * tokens, width]), visual.reshape([batch * patches, width])], 0);
     let source: Tensor<1, Int> = Tensor::from_data(source.as_slice(), &device);
     Ok(rows.select(0, source).reshape([batch, tokens, width]))
 }

@@ -158,6 +158,12 @@ fn check_processor(
 fn worst(expected: &[f32], ours: &[f32]) -> f64 {
     expected.iter().zip(ours).fold(0.0, |worst: f64, (a, b)| {
         let difference = f64::from((a - b).abs());
-        if difference.is_nan() { f64::NAN } else if worst.is_nan() { worst } else { worst.max(difference) }
+        if difference.is_nan() {
+            f64::NAN
+        } else if worst.is_nan() {
+            worst
+        } else {
+            worst.max(difference)
+        }
     })
 }

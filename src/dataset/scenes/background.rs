@@ -30,7 +30,7 @@ impl Kind {
     pub const VARIED: [Self; 5] = [Self::Plain, Self::Gradient, Self::Stripes, Self::Checker, Self::Noise];
 }
 
-/// How the two colours are mixed. Lengths in pixels.
+/// How the two colours are mixed. Lengths in pixels, at least 1.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pattern {
     Plain,
@@ -100,7 +100,8 @@ impl Background {
         match self.pattern {
             Pattern::Plain => self.paint(side, |_, _| 0),
             Pattern::Gradient { along } => {
-                let last = along.position(side - 1, side - 1, side).max(along.position(side - 1, 0, side)).max(1);
+                let edge = side.saturating_sub(1);
+                let last = along.position(edge, edge, side).max(along.position(edge, 0, side)).max(1);
                 self.paint(side, |x, y| along.position(x, y, side) * WHOLE / last)
             }
             Pattern::Stripes { along, width } => {
@@ -138,7 +139,7 @@ impl Direction {
             Self::Across => x,
             Self::Down => y,
             Self::Diagonal => x + y,
-            Self::Antidiagonal => x + (side - 1 - y),
+            Self::Antidiagonal => x + side.saturating_sub(1 + y),
         }
     }
 }

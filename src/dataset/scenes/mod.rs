@@ -10,12 +10,15 @@ mod raster;
 mod relation;
 mod rows;
 mod scene;
+mod set;
+mod spec;
 mod stream;
 
 pub use background::{Background, Direction, Pattern};
 pub use identity::{Colour, HELD_OUT, Identity, Shape, Split};
 pub use question::vocabulary;
 pub use relation::{Axis, Relation};
-pub use rows::{Flavour, Triple, held_out};
+pub use rows::{Flavour, HELD_OUT_TRIPLES, Triple, held_out};
 pub use scene::{Entity, Point, Scene};
+pub use set::{SHIPPED, Scenes, Shipped};
 pub use stream::{CANVAS, ImageWeights, Kind, KindWeights, Mix, QuestionCounts, References, Sample, Stream, Turn};

@@ -91,3 +91,62 @@ fn cover(coverage: &mut [i64], start: i64, end: i64) {
         coverage[pixel as usize] += end.min((pixel + 1) * UNIT) - start.max(pixel * UNIT);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::super::identity::Colour;
+    use super::*;
+
+    /// Blackness of each pixel, 0 to 1, of a black shape of 40 pixels on white with a margin of 2.
+    fn drawn(shape: Shape) -> Vec<Vec<f64>> {
+        let mut image = RgbImage::from_pixel(44, 44, Rgb([255; 3]));
+        draw(&mut image, Identity { shape, colour: Colour::Black }, 2, 2, 40);
+        let black = |x, y| f64::from(255 - image.get_pixel(x, y).0[0]) / 240.0;
+        (0..44).map(|y| (0..44).map(|x| black(x, y)).collect()).collect()
+    }
+
+    #[test]
+    fn areas_are_those_of_the_figures() {
+        let area = |shape| drawn(shape).iter().flatten().sum::<f64>() / 1600.0;
+        let arm = 0.36;
+        for (shape, expected) in [
+            (Shape::Square, 1.0),
+            (Shape::Circle, std::f64::consts::FRAC_PI_4),
+            (Shape::Triangle, 0.5),
+            (Shape::Diamond, 0.5),
+            (Shape::Cross, 2.0 * arm - arm * arm),
+        ] {
+            assert!((area(shape) - expected).abs() < 0.002, "{shape:?}: {} for {expected}", area(shape));
+        }
+        assert!((0.3..0.4).contains(&area(Shape::Star)));
+    }
+
+    #[test]
+    fn shapes_are_their_own_mirror_image_and_stay_in_their_square() {
+        for shape in Shape::ALL {
+            for (y, row) in drawn(shape).into_iter().enumerate() {
+                let mirrored: Vec<_> = row.iter().rev().copied().collect();
+                assert_eq!(row, mirrored, "{shape:?}");
+                let margin = row[..2].iter().sum::<f64>() + if (2..42).contains(&y) { 0.0 } else { row.iter().sum() };
+                assert_eq!(margin, 0.0, "{shape:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn edges_are_smooth() {
+        let partly = drawn(Shape::Triangle).iter().flatten().filter(|share| (0.1..0.9).contains(*share)).count();
+        assert!(partly > 40, "{partly}");
+        assert_eq!(drawn(Shape::Square).iter().flatten().filter(|share| (0.1..0.9).contains(*share)).count(), 0);
+    }
+
+    #[test]
+    fn what_is_outside_the_image_is_left_out() {
+        let mut image = RgbImage::from_pixel(10, 10, Rgb([255; 3]));
+        draw(&mut image, Identity { shape: Shape::Square, colour: Colour::Black }, -4, -4, 8);
+        assert_eq!(image.get_pixel(3, 3).0, Colour::Black.rgb());
+        assert_eq!(image.get_pixel(4, 4).0, [255; 3]);
+    }
+}

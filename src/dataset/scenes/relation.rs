@@ -27,7 +27,8 @@ impl Axis {
 }
 
 /// The first object's place in relation to the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Relation {
     Left,
     Right,

@@ -25,8 +25,8 @@ pub enum Flavour {
 impl Flavour {
     pub const ALL: [Self; 2] = [Self::Squares, Self::Shapes];
 
-    /// The plural, as in scene files and item ids.
-    pub fn word_plural(self) -> &'static str {
+    /// As in scene files and item ids.
+    pub fn plural(self) -> &'static str {
         match self {
             Self::Squares => "squares",
             Self::Shapes => "shapes",
@@ -79,7 +79,10 @@ impl Place {
     }
 }
 
-/// The held-out ordered triples of each flavour, in a fixed order: 60 of squares, 60 of shapes.
+/// How many ordered triples of each flavour are held out.
+pub const HELD_OUT_TRIPLES: usize = 60;
+
+/// The held-out ordered triples of a flavour, in a fixed order.
 pub fn held_out(flavour: Flavour) -> &'static [Triple] {
     static SQUARES: LazyLock<Vec<Triple>> = LazyLock::new(held_out_squares);
     static SHAPES: LazyLock<Vec<Triple>> = LazyLock::new(held_out_shapes);
@@ -98,7 +101,7 @@ pub(super) fn draw_triple(dice: &mut Dice, flavour: Flavour, split: Split) -> Tr
         Flavour::Squares => trained_squares(),
         Flavour::Shapes => Split::Training.identities(),
     };
-    // Fewer than one draw in two is refused, so this ends.
+    // At least one draw in four is accepted, so this ends soon.
     loop {
         let triple: Triple = std::array::from_fn(|_| dice.pick(&pool));
         let [a, b, c] = triple.map(|identity| identity.colour);
@@ -123,16 +126,19 @@ fn trained_squares() -> Vec<Identity> {
 /// For each of the six trained colours in the middle, the other five are put in a random circle and each two neighbours
 /// of it stand at the ends: half of the 120 possible triples, every colour ten times in every place.
 fn held_out_squares() -> Vec<Triple> {
-    let mut triples = Vec::new();
-    for (index, middle) in trained_squares().into_iter().enumerate() {
+    let circles = trained_squares().into_iter().enumerate().map(|(index, middle)| {
         let mut others: Vec<_> = trained_squares().into_iter().filter(|other| *other != middle).collect();
         Dice::new(Purpose::HeldOutTriples, 0, index as u64).shuffle(&mut others);
-        for (k, first) in others.iter().enumerate() {
-            let last = others[(k + 1) % others.len()];
-            triples.extend([[*first, middle, last], [last, middle, *first]]);
-        }
-    }
-    triples
+        (middle, others)
+    });
+    let circles: Vec<(Identity, Vec<Identity>)> = circles.collect();
+    // Every colour in the middle once before any comes again, so that a short beginning of the list is balanced too.
+    let rounds = (0..5).flat_map(|round| circles.iter().map(move |circle| (round, circle)));
+    let triples = rounds.flat_map(|(round, (middle, others))| {
+        let (first, last) = (others[round], others[(round + 1) % others.len()]);
+        [[first, *middle, last], [last, *middle, first]]
+    });
+    triples.collect()
 }
 
 /// Colours from random circles of all eight, three neighbours a triple; a random trained shape to each.
@@ -140,7 +146,7 @@ fn held_out_shapes() -> Vec<Triple> {
     let identities = Split::Training.identities();
     let mut triples: Vec<Triple> = Vec::new();
     let mut index = 0;
-    while triples.len() < 60 {
+    while triples.len() < HELD_OUT_TRIPLES {
         let mut dice = Dice::new(Purpose::HeldOutTriples, 1, index);
         let mut colours = Colour::ALL;
         dice.shuffle(&mut colours);
@@ -152,11 +158,52 @@ fn held_out_shapes() -> Vec<Triple> {
             });
             let [first, middle, last] = triple;
             let alike = first.shape == middle.shape && middle.shape == last.shape;
-            if triples.len() < 60 && !alike && !triples.contains(&triple) {
+            if triples.len() < HELD_OUT_TRIPLES && !alike && !triples.contains(&triple) {
                 triples.extend([triple, [last, middle, first]]);
             }
         }
         index += 1;
     }
     triples
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn sixty_triples_of_trained_identities_are_held_out_each_with_its_reverse() {
+        for flavour in Flavour::ALL {
+            let triples: HashSet<Triple> = held_out(flavour).iter().copied().collect();
+            assert_eq!(triples.len(), HELD_OUT_TRIPLES);
+            for [first, middle, last] in &triples {
+                assert!(triples.contains(&[*last, *middle, *first]));
+                assert!(first.colour != middle.colour && middle.colour != last.colour && first.colour != last.colour);
+                let trained = Split::Training.identities();
+                assert!([first, middle, last].into_iter().all(|identity| trained.contains(identity)));
+                let squares = [first, middle, last].into_iter().all(|identity| identity.shape == Shape::Square);
+                assert_eq!(squares, flavour == Flavour::Squares);
+            }
+        }
+    }
+
+    #[test]
+    fn every_trained_colour_of_square_is_ten_times_in_every_place() {
+        for place in 0..IN_A_ROW {
+            for square in trained_squares() {
+                let here = held_out(Flavour::Squares).iter().filter(|triple| triple[place] == square);
+                assert_eq!(here.count(), 10, "{square} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_other_triples_of_squares_are_left_to_training() {
+        let dice = &mut Dice::new(Purpose::Training, 0, 0);
+        let drawn: HashSet<Triple> = (0..2000).map(|_| draw_triple(dice, Flavour::Squares, Split::Training)).collect();
+        assert_eq!(drawn.len(), 60);
+        assert!(drawn.iter().all(|triple| !held_out(Flavour::Squares).contains(triple)));
+    }
 }

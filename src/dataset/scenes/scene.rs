@@ -109,3 +109,84 @@ impl Scene {
         shifted.entities.iter().all(inside).then_some(shifted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::background::Pattern;
+    use super::super::dice::{Dice, Purpose};
+    use super::super::identity::{Colour, Shape};
+    use super::super::{Background, background};
+    use super::*;
+
+    /// A star and a triangle on every kind of background.
+    fn scenes() -> impl Iterator<Item = Scene> {
+        let entity =
+            |shape, colour, x, y| Entity { identity: Identity { shape, colour }, centre: Point { x, y }, size: 30 };
+        let entities = vec![entity(Shape::Star, Colour::Red, 31, 40), entity(Shape::Triangle, Colour::Blue, 90, 77)];
+        background::Kind::VARIED.into_iter().enumerate().map(move |(index, kind)| {
+            let background = Background::draw(&mut Dice::new(Purpose::Pairs, 5, index as u64), &[kind]);
+            Scene { canvas: 128, background, entities: entities.clone() }
+        })
+    }
+
+    #[test]
+    fn the_horizontal_mirror_is_the_flipped_image() {
+        for scene in scenes() {
+            let flipped = image::imageops::flip_horizontal(&scene.render());
+            assert!(scene.mirrored(Axis::Horizontal).render() == flipped, "{:?}", scene.background.pattern);
+            assert_eq!(scene.mirrored(Axis::Horizontal).mirrored(Axis::Horizontal), scene);
+        }
+    }
+
+    #[test]
+    fn the_vertical_mirror_flips_places_and_background_but_not_shapes() {
+        for scene in scenes() {
+            let mirrored = scene.mirrored(Axis::Vertical);
+            assert_eq!(mirrored.entities.iter().map(|entity| entity.centre.y).collect::<Vec<_>>(), [88, 51]);
+            assert!(mirrored.blank().render() == image::imageops::flip_vertical(&scene.blank().render()));
+            let foot = |scene: &Scene| scene.render().get_pixel(80, scene.entities[1].pixel_box().y2 as u32 - 1).0;
+            assert_eq!(foot(&mirrored), Colour::Blue.rgb(), "the triangle still stands on its base");
+            assert_eq!(mirrored.mirrored(Axis::Vertical), scene);
+        }
+    }
+
+    #[test]
+    fn swapping_exchanges_places_and_nothing_else() {
+        let scene = scenes().next().unwrap();
+        let swapped = scene.swapped(0, 1).unwrap();
+        assert_eq!(swapped.render().get_pixel(31, 45).0, Colour::Blue.rgb());
+        assert_eq!(swapped.render().get_pixel(90, 77).0, Colour::Red.rgb());
+        assert_eq!(swapped.blank(), scene.blank());
+        assert_eq!(swapped.swapped(1, 0).as_ref(), Some(&scene));
+        assert_eq!(scene.swapped(0, 2), None);
+    }
+
+    #[test]
+    fn one_alone_is_the_scene_in_its_box_and_the_background_outside() {
+        for scene in scenes() {
+            let (whole, blank) = (scene.render(), scene.blank().render());
+            let alone = scene.isolated(1).unwrap();
+            let PixelBox { x1, y1, x2, y2 } = alone.entities[0].pixel_box();
+            for (x, y, pixel) in alone.render().enumerate_pixels() {
+                let inside = (x1..x2).contains(&f64::from(x)) && (y1..y2).contains(&f64::from(y));
+                assert_eq!(pixel, if inside { &whole } else { &blank }.get_pixel(x, y), "{x} {y}");
+            }
+            let centred = scene.centred(1).unwrap().entities[0].pixel_box();
+            assert_eq!(centred, PixelBox { x1: 49.0, y1: 49.0, x2: 79.0, y2: 79.0 });
+        }
+        assert_eq!(scenes().next().unwrap().isolated(2), None);
+    }
+
+    #[test]
+    fn shifting_moves_all_entities_or_none() {
+        let scene = Scene { background: Background::WHITE, ..scenes().next().unwrap() };
+        let (before, after) = (scene.render(), scene.shifted(20, -10).unwrap().render());
+        let moved = after.enumerate_pixels().all(|(x, y, pixel)| {
+            let from = x.checked_sub(20).and_then(|x| before.get_pixel_checked(x, y + 10));
+            *pixel == from.copied().unwrap_or(image::Rgb([255; 3]))
+        });
+        assert!(moved);
+        assert_eq!(scene.shifted(24, 0), None, "the triangle would leave the canvas");
+        assert_eq!(scene.background.pattern, Pattern::Plain);
+    }
+}

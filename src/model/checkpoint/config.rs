@@ -17,7 +17,8 @@ pub fn read_json(path: &Path) -> Result<Value> {
 pub fn field<T: DeserializeOwned>(config: &Value, key: &str, default: T) -> Result<T> {
     match config.get(key) {
         None | Some(Value::Null) => Ok(default),
-        Some(value) => serde_json::from_value(value.clone())
-            .map_err(|error| Error::data(format!("`{key}` is `{value}`: {error}"))),
+        Some(value) => {
+            serde_json::from_value(value.clone()).map_err(|error| Error::data(format!("`{key}` is `{value}`: {error}")))
+        }
     }
 }

@@ -154,8 +154,11 @@ impl Llava {
             true => part.linear_biased(name, input, width, Role::Weight),
             false => part.linear(name, input, width, Role::Weight),
         };
-        let projector =
-            Projector { linear1: linear("linear_1", wide)?, linear2: linear("linear_2", width)?, activation: config.activation };
+        let projector = Projector {
+            linear1: linear("linear_1", wide)?,
+            linear2: linear("linear_2", width)?,
+            activation: config.activation,
+        };
         let language = Llama::build(&mut weights.within("language_model"), &config.text)?;
         let model = Self { tower, projector, language, config: config.clone(), device: device.clone() };
         Ok((model, keys))

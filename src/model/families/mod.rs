@@ -26,8 +26,9 @@ impl Family {
     /// No config.json, or a `model_type` that no family here answers to.
     pub fn of(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
-            return Err(Error::usage(format!("`{}` is not a folder", folder.display()))
-                .with_help("a model is a Hugging Face folder: config.json, *.safetensors, tokenizer.json, processor files"));
+            return Err(Error::usage(format!("`{}` is not a folder", folder.display())).with_help(
+                "a model is a Hugging Face folder: config.json, *.safetensors, tokenizer.json, processor files",
+            ));
         }
         let path = folder.join("config.json");
         let config = read_json(&path)?;

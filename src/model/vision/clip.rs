@@ -37,10 +37,7 @@ impl ClipConfig {
             patch: field(json, "patch_size", 32)?,
             channels: field(json, "num_channels", 3)?,
             epsilon: field(json, "layer_norm_eps", 1e-5)?,
-            activation: Activation::from_config(
-                "hidden_act",
-                &field(json, "hidden_act", "quick_gelu".to_owned())?,
-            )?,
+            activation: Activation::from_config("hidden_act", &field(json, "hidden_act", "quick_gelu".to_owned())?)?,
         };
         for (key, value) in [
             ("hidden_size", config.width),
@@ -124,11 +121,8 @@ impl ClipTower {
     pub fn sites(&self) -> Vec<SiteSpec> {
         let ClipConfig { width, heads, layers, .. } = self.config;
         let tokens = self.config.side() * self.config.side() + 1;
-        let resid = |s, meaning| SiteSpec {
-            site: Site::VisionResid(s),
-            shape: format!("[batch, {tokens}, {width}]"),
-            meaning,
-        };
+        let resid =
+            |s, meaning| SiteSpec { site: Site::VisionResid(s), shape: format!("[batch, {tokens}, {width}]"), meaning };
         let mut sites = vec![resid(0, "encoder input: patches and class token with positions, normalised")];
         for i in 0..layers {
             sites.push(SiteSpec {
@@ -146,7 +140,8 @@ impl ClipTower {
     /// Blocks behind the last slot run only if a hook wants to see them.
     pub fn forward(&self, pixels: Tensor<4>, slots: &[usize], hooks: &mut Hooks<'_>) -> Result<Vec<Tensor<3>>> {
         let wanted = |slot: &usize| slots.contains(slot);
-        let seen = |i: usize, hooks: &Hooks<'_>| hooks.want(Site::VisionAttn(i)) || hooks.want(Site::VisionResid(i + 1));
+        let seen =
+            |i: usize, hooks: &Hooks<'_>| hooks.want(Site::VisionAttn(i)) || hooks.want(Site::VisionResid(i + 1));
         let last = (0..self.blocks.len()).filter(|&i| seen(i, hooks)).map(|i| i + 1).chain(slots.iter().copied()).max();
 
         let mut residual = hooks.tokens(Site::VisionResid(0), self.embed(pixels)?)?;
@@ -185,10 +180,11 @@ impl ClipTower {
             .with_help("`crop_size` in the processor's configuration and `image_size` in config.json must agree"));
         }
         let side = self.config.side();
-        let cut = pixels
-            .reshape([batch, channels, side, patch, side, patch])
-            .permute([0, 2, 4, 1, 3, 5])
-            .reshape([batch, side * side, channels * patch * patch]);
+        let cut = pixels.reshape([batch, channels, side, patch, side, patch]).permute([0, 2, 4, 1, 3, 5]).reshape([
+            batch,
+            side * side,
+            channels * patch * patch,
+        ]);
         let class = self.class.val().reshape([1, 1, self.config.width]).repeat_dim(0, batch);
         let tokens = Tensor::cat(vec![class, self.patches.forward(cut)], 1);
         Ok(self.pre_norm.forward(tokens + self.positions.val().unsqueeze()))
