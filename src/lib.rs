@@ -26,3 +26,4 @@ pub mod error;
 pub mod model;
 pub mod parity;
 pub mod processor;
+pub mod train;

@@ -8,6 +8,7 @@
 //! weights are computed only for the query rows somebody asked for.
 
 pub mod checkpoint;
+mod device;
 pub mod families;
 mod hook;
 mod inputs;
@@ -17,6 +18,7 @@ mod site;
 pub mod vision;
 mod walk;
 
+pub use device::Compute;
 pub use families::Family;
 pub use hook::{Effect, Hook, Hooks, Rows};
 pub use inputs::Inputs;

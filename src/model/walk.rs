@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// A vision-language model, walked block by block.
 pub trait VisionLanguage: Send + Sync {
-    fn device(&self) -> &Device;
+    fn device(&self) -> Device;
 
     /// Every site, in the order in which a forward pass meets them.
     fn sites(&self) -> Vec<SiteSpec>;
@@ -80,7 +80,7 @@ pub trait VisionLanguage: Send + Sync {
                 break;
             }
             generated.push(id);
-            let ids = Tensor::from_data(TensorData::new(vec![next], [1, 1]), self.device());
+            let ids = Tensor::from_data(TensorData::new(vec![next], [1, 1]), &self.device());
             let past = std::mem::take(&mut stream.past);
             stream = Stream { past, ..self.embed_next(ids, position) };
             position += 1;

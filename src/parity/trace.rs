@@ -91,7 +91,7 @@ fn inputs(model: &dyn VisionLanguage, image_token: u32, reference: &Reference) -
     };
     let image = (0..ids.len()).filter(|&i| ids[i] == image_token).collect();
     let flat: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
-    let device = model.device();
+    let device = &model.device();
     Ok(Inputs {
         pixels: Tensor::from_data(TensorData::new(reference.floats("in.pixel_values")?, shape), device),
         lengths: vec![flat.len()],

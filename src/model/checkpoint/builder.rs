@@ -1,6 +1,6 @@
 //! Modules are built from their tensors, never initialised and filled later: what is missing cannot go unnoticed.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, RmsNorm, RmsNormConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -14,8 +14,10 @@ pub enum Role {
     Weight,
     /// A matrix whose output is added to the residual stream.
     Residual,
-    /// Rows that are looked up.
+    /// Rows that are looked up, positions, class tokens.
     Embedding,
+    /// The matrix from the last state to the vocabulary.
+    Head,
     Bias,
     /// The gain of a norm.
     Scale,
@@ -53,7 +55,7 @@ impl<'s> Builder<'s> {
     pub fn param<const D: usize>(&mut self, name: &str, shape: [usize; D], role: Role) -> Result<Param<Tensor<D>>> {
         let key = format!("{}{name}", self.prefix);
         let values = self.source.values(&key, &shape, role)?;
-        let param = Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device));
+        let param = named(&key, Tensor::from_data(TensorData::new(values, shape), &self.device));
         self.keys.record(param.id, key, Layout::Plain(shape.to_vec()));
         Ok(param)
     }
@@ -65,7 +67,7 @@ impl<'s> Builder<'s> {
         let output = shape[0];
         let input = values.len() / output;
         let values = transposed(&values, output, input);
-        let param = Param::from_tensor(Tensor::from_data(TensorData::new(values, [input, output]), &self.device));
+        let param = named(&key, Tensor::from_data(TensorData::new(values, [input, output]), &self.device));
         self.keys.record(param.id, key, Layout::Transposed(shape.to_vec()));
         Ok(param)
     }
@@ -106,6 +108,16 @@ impl<'s> Builder<'s> {
         norm.gamma = self.param(&format!("{name}.weight"), [width], Role::Scale)?;
         Ok(norm)
     }
+}
+
+/// A parameter whose identity is its key, so that an optimiser's state written by one process fits the next.
+fn named<const D: usize>(key: &str, value: Tensor<D>) -> Param<Tensor<D>> {
+    let mut param = Param::from_tensor(value);
+    let hash = blake3::hash(key.as_bytes());
+    let mut start = [0; 8];
+    start.copy_from_slice(&hash.as_bytes()[..8]);
+    param.id = ParamId::from(u64::from_le_bytes(start));
+    param
 }
 
 /// `[rows, columns]` to `[columns, rows]`.

@@ -35,7 +35,8 @@ impl Source for Random {
         let std = match role {
             Role::Bias => return Ok(vec![0.0; count]),
             Role::Scale => return Ok(vec![1.0; count]),
-            Role::Embedding => 0.02,
+            Role::Embedding => 0.5,
+            Role::Head => 0.3 * fan_in.powf(-0.5),
             Role::Weight => fan_in.powf(-0.5),
             Role::Residual => fan_in.powf(-0.5) * self.residual_gain,
         };

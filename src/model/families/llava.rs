@@ -120,8 +120,6 @@ pub struct Llava {
     pub(crate) language: Llama,
     #[module(skip)]
     config: LlavaConfig,
-    #[module(skip)]
-    device: Device,
 }
 
 impl Llava {
@@ -160,7 +158,7 @@ impl Llava {
             activation: config.activation,
         };
         let language = Llama::build(&mut weights.within("language_model"), &config.text)?;
-        let model = Self { tower, projector, language, config: config.clone(), device: device.clone() };
+        let model = Self { tower, projector, language, config: config.clone() };
         Ok((model, keys))
     }
 
@@ -172,6 +170,12 @@ impl Llava {
         Stream { residual, rotary: self.language.rotary(positions), mask, lengths, past: Vec::new() }
     }
 
+    /// The stream of text tokens `[batch, tokens]` at `lm.0.resid`, with positions and mask of the caller's choosing.
+    pub fn embed_text(&self, ids: Tensor<2, Int>, positions: &[usize], mask: Mask) -> Stream {
+        let [batch, tokens] = ids.dims();
+        self.stream(self.language.embed(ids), positions, mask, vec![tokens; batch])
+    }
+
     /// The stream at `lm.0.resid` with positions and mask of the caller's choosing, one set for the whole batch.
     pub fn embed_at(&self, inputs: &Inputs, visual: Tensor<3>, positions: &[usize], mask: Mask) -> Result<Stream> {
         let residual = splice(self.language.embed(inputs.ids.clone()), visual, &inputs.image)?;
@@ -180,8 +184,8 @@ impl Llava {
 }
 
 impl VisionLanguage for Llava {
-    fn device(&self) -> &Device {
-        &self.device
+    fn device(&self) -> Device {
+        self.language.device()
     }
 
     fn sites(&self) -> Vec<SiteSpec> {

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{Embedding, Linear, RmsNorm};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use serde_json::Value;
 
 use super::Stream;
@@ -126,7 +126,7 @@ impl Llama {
         let norm = model.rms_norm("norm", width, epsilon)?;
         let head = match config.tied {
             true => None,
-            false => Some(weights.linear("lm_head", width, config.vocabulary, Role::Embedding)?),
+            false => Some(weights.linear("lm_head", width, config.vocabulary, Role::Head)?),
         };
         Ok(Self { embedding, blocks, norm, head, config: config.clone() })
     }
@@ -155,6 +155,16 @@ impl Llama {
         sites
     }
 
+    /// Where the weights are.
+    pub fn device(&self) -> Device {
+        self.embedding.weight.val().device()
+    }
+
+    /// The embedding matrix, `[vocabulary, width]`.
+    pub fn embeddings(&self) -> Tensor<2> {
+        self.embedding.weight.val()
+    }
+
     /// Token ids `[batch, tokens]` to `[batch, tokens, width]`.
     pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         self.embedding.forward(ids)
@@ -162,7 +172,7 @@ impl Llama {
 
     /// The angles of the given positions.
     pub fn rotary(&self, positions: &[usize]) -> Rotary {
-        Rotary::new(positions, self.config.head_dim, self.config.theta, &self.embedding.weight.val().device())
+        Rotary::new(positions, self.config.head_dim, self.config.theta, &self.device())
     }
 
     /// Passes the stream through block `layer`.

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Bool, Tensor, activation, module, ops::AttentionModuleOptions};
+use burn::tensor::{Bool, Device, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
 use super::Rotary;
 use crate::error::Result;
@@ -29,6 +29,15 @@ pub enum Mask {
     Hidden(Tensor<4, Bool>),
 }
 
+impl Mask {
+    /// The causal mask of `tokens` queries that continue `seen` positions: true is hidden, `[1, 1, tokens, seen + tokens]`.
+    pub fn future(seen: usize, tokens: usize, device: &Device) -> Tensor<4, Bool> {
+        let keys = seen + tokens;
+        let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k > seen + q)).collect();
+        Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)
+    }
+}
+
 /// Where hooks look into one attention layer, and how long each item of the batch is.
 pub struct Tap<'t, 'h> {
     pub hooks: &'t mut Hooks<'h>,
@@ -44,6 +53,17 @@ pub struct Tap<'t, 'h> {
 pub struct KeyValue {
     key: Tensor<4>,
     value: Tensor<4>,
+}
+
+impl KeyValue {
+    /// The same positions for `times` continuations of each item, `[batch * times, kv_heads, tokens, head_dim]`.
+    pub fn shared_by(self, times: usize) -> Self {
+        let share = |x: Tensor<4>| {
+            let [batch, heads, tokens, dim] = x.dims();
+            x.unsqueeze_dim::<5>(1).repeat_dim(1, times).reshape([batch * times, heads, tokens, dim])
+        };
+        Self { key: share(self.key), value: share(self.value) }
+    }
 }
 
 /// `o(softmax(q k^T / sqrt(head_dim)) v)`.
