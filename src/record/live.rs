@@ -13,7 +13,7 @@ use crate::dataset::Item;
 use crate::error::{Error, Result};
 use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage, families, select};
 use crate::processor::{Prepared, Processor};
-use crate::study::{Answering, Group, Heads, Recording};
+use crate::study::{Answering, Group, Heads, Recording, StudyText};
 
 /// A checkpoint that answers, and is watched while it does.
 pub struct Live {
@@ -33,12 +33,14 @@ impl Live {
     ///
     /// # Errors
     /// A checkpoint that cannot be read; a site that the model does not have, or that is not of the kind asked for.
-    pub fn open(folder: &Path, recording: &Recording, device: &Device) -> Result<Self> {
+    pub fn open(folder: &Path, recording: &Recording, text: &StudyText, device: &Device) -> Result<Self> {
         let processor = Processor::open(folder)?;
         let model = families::open(folder, device)?;
         let sites = model.sites();
-        let attention = attention_sites(recording, &sites)?;
-        let (hidden, width) = hidden_sites(recording, &sites)?;
+        let attention = attention_sites(recording, &sites);
+        let attention = attention.map_err(|error| text.error_at(&["record", "attention"], error))?;
+        let hidden = hidden_sites(recording, &sites);
+        let (hidden, width) = hidden.map_err(|error| text.error_at(&["record", "hidden"], error))?;
         let rows_at = |site: &Site| match recording.heads {
             Heads::All => 1 + dimension(&sites, *site, 1),
             Heads::Mean => 1,
@@ -78,7 +80,7 @@ impl Live {
             if !self.hidden.is_empty() {
                 hooks.push(&mut hidden);
             }
-            let inputs = Inputs::collate(&prepared, self.model.device())?;
+            let inputs = Inputs::collate(&prepared, &self.model.device())?;
             self.model.run(&inputs, &mut hooks)?
         };
         let [_, vocabulary] = logits.dims();
@@ -98,7 +100,7 @@ impl Live {
         match self.recording.answer {
             Answering::Options => Ok(None),
             Answering::Generate => {
-                let inputs = Inputs::collate(&[prepared], self.model.device())?;
+                let inputs = Inputs::collate(&[prepared], &self.model.device())?;
                 let limit = self.recording.max_new_tokens.get();
                 let ids = self.model.generate(&inputs, limit, self.processor.eos_ids())?;
                 Ok(Some(self.processor.decode(&ids)?.trim().to_string()))

@@ -14,6 +14,7 @@ mod recorded;
 mod run;
 pub mod schema;
 mod shards;
+mod stage;
 mod shares;
 
 pub use frame_file::{read_frame, write_frames};
@@ -24,4 +25,5 @@ pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;
+pub use stage::{Estimate, Stage, Way};
 pub use shares::{Columns, Coverage, Shares, reduce, reduce_layer};

@@ -3,7 +3,6 @@
 //! ```toml
 //! title = "Attention location"
 //! question = "Does attention on the objects predict a right answer?"
-//! seed = 0
 //!
 //! [model]
 //! path = "datasets/scenes-llava"     # a Hugging Face folder; this one, the bundled model, is the default
@@ -24,7 +23,8 @@
 //! sites = ["lm.*.resid"]
 //! groups = ["last", "object_1"]
 //!
-//! [analysis]                         # see `analysis::Params`
+//! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
+//! seed = 1
 //! ```
 //!
 //! Every key is checked: an unknown one, or a value that does not fit, is an error that shows the line. The study as it
@@ -46,7 +46,7 @@ pub use fingerprint::fingerprint_checkpoint;
 pub use group::Group;
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
-pub use read::Source;
+pub use read::StudyText;
 pub use run_folder::{Existing, Progress, RunFolder, write_atomically, write_error, write_json};
 pub use shipped::{BUNDLED_MODEL, shipped, shipped_studies};
 
@@ -58,9 +58,6 @@ pub struct Study {
     pub title: String,
     /// The question that the study answers, one sentence.
     pub question: String,
-    /// Seeds every resampling of the analysis.
-    #[serde(default)]
-    pub seed: u64,
     #[serde(default)]
     pub model: ModelChoice,
     pub dataset: DatasetChoice,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// The text a study was read from, for errors that come up later.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct StudyText {
     pub path: PathBuf,
     pub text: String,
 }
@@ -19,18 +19,22 @@ impl Study {
     ///
     /// # Errors
     /// [`Error::Text`] at the place of an unknown key or of a value that does not fit.
-    pub fn read(path: &Path) -> Result<(Self, Source)> {
+    pub fn read(path: &Path) -> Result<(Self, StudyText)> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
-        let source = Source { path: path.to_path_buf(), text };
+        let source = StudyText { path: path.to_path_buf(), text };
         let study = toml::from_str(&source.text).map_err(|error| source.explain(&error))?;
         Ok((study, source))
     }
 }
 
-impl Source {
-    /// An error at the value of a key, for instance `["record", "attention"]`; at the file's start where it is absent.
-    pub fn error_at(&self, keys: &[&str], error: &Error) -> Error {
-        self.error(self.span_of(keys).unwrap_or(0..0), error.to_string(), error.help().map(str::to_string))
+impl StudyText {
+    /// The error with the place of a key's value, for instance `["record", "attention"]`; as it is where the file leaves
+    /// the key out.
+    pub fn error_at(&self, keys: &[&str], error: Error) -> Error {
+        match self.span_of(keys) {
+            Some(span) => self.error(span, error.to_string(), error.help().map(str::to_string)),
+            None => error,
+        }
     }
 
     fn error(&self, span: Range<usize>, message: String, help: Option<String>) -> Error {
@@ -98,7 +102,7 @@ mod tests {
     #[test]
     fn a_small_study_has_the_documented_defaults() {
         let study = read(SMALL).unwrap();
-        assert_eq!((study.seed, study.record.heads, study.record.query), (0, Heads::All, Query::Last));
+        assert_eq!((study.record.heads, study.record.query), (Heads::All, Query::Last));
         assert_eq!(study.record.attention[0].as_ref(), "lm.*.attn");
         assert_eq!(study.model.path, crate::study::BUNDLED_MODEL);
         // What run.json keeps is read back as it was.
@@ -146,13 +150,15 @@ mod tests {
     #[test]
     fn a_later_error_finds_its_key() {
         let source =
-            Source { path: "study.toml".into(), text: format!("{SMALL}[record]\nattention = [\"lm.9.attn\"]\n") };
-        match source.error_at(&["record", "attention"], &Error::usage("no such site")) {
+            StudyText { path: "study.toml".into(), text: format!("{SMALL}[record]\nattention = [\"lm.9.attn\"]\n") };
+        match source.error_at(&["record", "attention"], Error::usage("no such site")) {
             Error::Text { message, text, span, .. } => {
                 assert_eq!(&text[span], "[\"lm.9.attn\"]");
                 assert!(message.contains("line 6: no such site"), "{message}");
             }
             other => panic!("{other}"),
         }
+        let elsewhere = source.error_at(&["record", "batch"], Error::usage("too small"));
+        assert!(matches!(elsewhere, Error::Usage { .. }), "{elsewhere}");
     }
 }

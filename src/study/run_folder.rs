@@ -215,7 +215,7 @@ mod tests {
         let first = Manifest::example("one");
         let mut other = first.clone();
         other.command = "vlmscope run study.toml --seed 4".into();
-        other.study.seed = 4;
+        other.study.analysis.seed = 4;
         assert!(first.differences(&other).is_empty());
         other.study.record.heads = crate::study::Heads::Mean;
         assert!(first.differences(&other)[0].starts_with("[record]"));

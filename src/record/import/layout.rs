@@ -118,6 +118,12 @@ impl Dump {
         Ok(dump)
     }
 
+    /// The name of its folder.
+    pub fn name(&self) -> String {
+        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        folder.file_name().map_or_else(|| "items".into(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// A file that a record names.
     pub fn file(&self, name: &Path) -> PathBuf {
         self.folder.join(name)

@@ -24,9 +24,13 @@ use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
 use super::shares::{Columns, Coverage, reduce_layer};
+use crate::analysis::Params;
 use crate::dataset::Item;
 use crate::error::Result;
-use crate::study::{DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, Progress, RunFolder, Study};
+use crate::study::{
+    DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice, Progress, Recording, RunFolder,
+    Study,
+};
 
 /// Items whose tensors are read at once.
 const BATCH: usize = 8;
@@ -38,8 +42,8 @@ pub struct Import {
     pub scoring: Scoring,
     /// The folder with the images, if they are at hand.
     pub images: Option<PathBuf>,
-    /// How to analyse and report it.
-    pub study: Study,
+    /// How to analyse and report it; by default as the attention-location study does.
+    pub study: Option<Study>,
     /// The command, for the manifest.
     pub command: String,
     pub bad_items: BadItems,
@@ -50,9 +54,8 @@ impl Import {
     ///
     /// # Errors
     /// Anything about the files that does not fit, by file, line, item and key; a folder that holds another run.
-    pub fn into_run(mut self, root: &Path, stop: &AtomicBool, bar: Bar) -> Result<RunFolder> {
+    pub fn into_run(self, root: &Path, stop: &AtomicBool, bar: Bar) -> Result<RunFolder> {
         let dump = Dump::read(&self.path)?;
-        self.study.dataset.source = dump.path.display().to_string();
         let manifest = self.manifest(&dump)?;
         let (folder, progress) = RunFolder::prepare(root, &manifest, Existing::Resume)?;
         if progress != Progress::Recorded {
@@ -92,13 +95,28 @@ impl Import {
         first_error.map_or_else(|| Ok(ItemSize::default()), Err)
     }
 
+    fn study(&self, name: &str, dump: &Dump) -> Study {
+        let source = dump.path.display().to_string();
+        match &self.study {
+            Some(study) => Study { dataset: DatasetChoice { source, limit: None }, ..study.clone() },
+            None => Study {
+                title: format!("Attention recorded elsewhere: {name}"),
+                question: "Where did the model look, and does attention on the objects predict a right answer?".into(),
+                model: ModelChoice::default(),
+                dataset: DatasetChoice { source, limit: None },
+                record: Recording::default(),
+                analysis: Params::default(),
+            },
+        }
+    }
+
     fn manifest(&self, dump: &Dump) -> Result<Manifest> {
-        let name = dump.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = dump.name();
         Ok(Manifest {
             vlmscope: env!("CARGO_PKG_VERSION").into(),
             command: self.command.clone(),
             device: "elsewhere".into(),
-            study: self.study.clone(),
+            study: self.study(&name, &dump),
             dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len() },
             model: None,
             import: Some(ImportIdentity {
@@ -185,12 +203,11 @@ mod tests {
     }
 
     fn import(place: &Path, scoring: Scoring) -> Result<RunFolder> {
-        let study = "title = \"T\"\nquestion = \"Q\"\n[dataset]\nsource = \"dump\"\n";
         let import = Import {
             path: place.join("dump"),
             scoring,
             images: None,
-            study: toml::from_str(study).unwrap(),
+            study: None,
             command: "vlmscope import dump".into(),
             bad_items: BadItems::Stop,
         };
