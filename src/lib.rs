@@ -21,7 +21,6 @@
 //! Beside them, [`study`] reads the TOML that asks for all this, [`train`] makes the bundled model organisms, and
 //! [`cli`] is the thin front door.
 
-
 pub mod analysis;
 pub mod cli;
 pub mod dataset;

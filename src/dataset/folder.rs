@@ -75,8 +75,7 @@ impl Dataset for Folder {
 
     fn image(&self, item: &Item) -> Result<RgbImage> {
         let path = self.root.join(&item.image);
-        let read = image::open(&path).map_err(|error| Error::data(format!("{}: {error}", path.display())));
-        Ok(read.map_err(|error| error.within(format!("item `{}`", item.id)))?.to_rgb8())
+        super::open_rgb(&path).map_err(|error| error.within(format!("item `{}`", item.id)))
     }
 }
 

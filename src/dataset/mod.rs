@@ -9,7 +9,9 @@
 
 mod export;
 mod folder;
+mod image_file;
 mod item;
+mod jpeg;
 mod jsonl;
 pub mod scenes;
 
@@ -19,6 +21,7 @@ use image::RgbImage;
 
 pub use export::export;
 pub use folder::Folder;
+pub use image_file::open_rgb;
 pub use item::{Familiarity, Item, Object, PixelBox};
 use scenes::{SHIPPED, Scenes};
 

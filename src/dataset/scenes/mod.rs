@@ -4,6 +4,7 @@
 mod background;
 mod dice;
 mod identity;
+mod mix;
 mod pairs;
 mod question;
 mod raster;
@@ -16,9 +17,10 @@ mod stream;
 
 pub use background::{Background, Direction, Pattern};
 pub use identity::{Colour, HELD_OUT, Identity, Shape, Split};
-pub use question::vocabulary;
+pub use mix::{ImageWeights, KindWeights, Mix, QuestionCounts, References};
+pub use question::{NUMBERS, vocabulary};
 pub use relation::{Axis, Relation};
 pub use rows::{Flavour, HELD_OUT_TRIPLES, Triple, held_out};
 pub use scene::{Entity, Point, Scene};
 pub use set::{SHIPPED, Scenes, Shipped};
-pub use stream::{CANVAS, ImageWeights, Kind, KindWeights, Mix, QuestionCounts, References, Sample, Stream, Turn};
+pub use stream::{CANVAS, Kind, Sample, Stream, Turn};

@@ -7,7 +7,7 @@ use super::relation::Relation;
 use super::rows::Flavour;
 
 /// Numbers of columns and rows, from left to right and from top to bottom.
-pub(super) const NUMBERS: [&str; 8] = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+pub const NUMBERS: [&str; 8] = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
 
 /// The chat template around every question, as LLaVA has it; the answer follows.
 const TEMPLATE: &str = "USER: <image>\n ASSISTANT:";
