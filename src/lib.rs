@@ -26,6 +26,7 @@ pub mod cli;
 pub mod dataset;
 pub mod error;
 pub mod figure;
+pub mod look;
 pub mod model;
 pub mod parity;
 pub mod processor;

@@ -46,7 +46,10 @@ pub fn look(
     let [_, heads, _, keys] = rows.dims();
     let chosen = match head {
         Some(head) if head >= heads => {
-            return Err(Error::usage(format!("head {head} does not exist: layer {layer} has heads 0 to {}", heads - 1)));
+            return Err(Error::usage(format!(
+                "head {head} does not exist: layer {layer} has heads 0 to {}",
+                heads - 1
+            )));
         }
         Some(head) => rows.narrow(1, head, 1),
         None => rows.mean_dim(1),

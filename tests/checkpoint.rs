@@ -15,7 +15,7 @@ use crate::support::{Copy, FIXTURES, Stored, write};
 
 fn logits(folder: &Path) -> Vec<f32> {
     let model = families::open(folder, &Device::flex()).unwrap();
-    let image = vlmscope::dataset::open_rgb(&folder.join("input.png")).unwrap();
+    let image = vlmscope::dataset::image_file::open_rgb(&folder.join("input.png")).unwrap();
     let item = Processor::open(folder).unwrap().prepare(&image, "What is in the image?", &[]).unwrap();
     let inputs = Inputs::collate(&[&item], &Device::flex()).unwrap();
     model.run(&inputs, &mut Hooks::none()).unwrap().into_data().iter::<f32>().collect()
@@ -175,7 +175,7 @@ fn an_unknown_family_says_which_are_known() {
 fn placeholders_and_features_must_be_equally_many() {
     let copy = Copy::of(FIXTURES[0]);
     let folder = copy.path();
-    let image = vlmscope::dataset::open_rgb(&folder.join("input.png")).unwrap();
+    let image = vlmscope::dataset::image_file::open_rgb(&folder.join("input.png")).unwrap();
     let mut item = Processor::open(folder).unwrap().prepare(&image, "What is in the image?", &[]).unwrap();
     item.map.image.pop();
     let model = families::open(folder, &Device::flex()).unwrap();

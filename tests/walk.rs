@@ -13,7 +13,7 @@ fn model() -> Box<dyn VisionLanguage> {
 
 fn prepared(question: &str) -> Prepared {
     let folder = fixture(FIXTURES[0]);
-    let image = vlmscope::dataset::open_rgb(&folder.join("input.png")).unwrap();
+    let image = vlmscope::dataset::image_file::open_rgb(&folder.join("input.png")).unwrap();
     Processor::open(&folder).unwrap().prepare(&image, question, &[]).unwrap()
 }
 

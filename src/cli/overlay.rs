@@ -15,8 +15,10 @@ use crate::processor::Processor;
 
 /// Draw where the last position of a prompt looks in an image.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  vlmscope overlay datasets/scenes-llava photo.png --question \"Where is the red circle in relation \
-    to the blue square?\"\n  vlmscope overlay MODEL photo.jpg --question \"Where is the mug?\" --box mug=486,307,577,388 --layer 17")]
+#[command(
+    after_help = "Examples:\n  vlmscope overlay datasets/scenes-llava photo.png --question \"Where is the red circle in relation \
+    to the blue square?\"\n  vlmscope overlay MODEL photo.jpg --question \"Where is the mug?\" --box mug=486,307,577,388 --layer 17"
+)]
 pub struct OverlayArgs {
     /// Folder of a Hugging Face checkpoint.
     model: PathBuf,
@@ -45,7 +47,7 @@ pub struct OverlayArgs {
 }
 
 pub fn run(args: &OverlayArgs) -> Result<Done> {
-    let image = dataset::open_rgb(&args.image)?;
+    let image = dataset::image_file::open_rgb(&args.image)?;
     for (name, area) in &args.boxes {
         check(name, area, image.dimensions(), &args.image)?;
     }
