@@ -25,6 +25,8 @@ pub mod analysis;
 pub mod cli;
 pub mod dataset;
 pub mod error;
+pub mod figure;
+pub mod look;
 pub mod model;
 pub mod parity;
 pub mod processor;

@@ -7,7 +7,9 @@ mod analyze;
 mod command_line;
 mod datasets;
 mod import;
+mod inspect;
 mod interrupt;
+mod overlay;
 mod problem;
 mod record;
 mod report;
@@ -40,7 +42,9 @@ enum Verb {
     Analyze(analyze::Analyze),
     Report(report::Report),
     Import(import::Import),
+    Overlay(overlay::OverlayArgs),
     Verify(verify::Verify),
+    Inspect(inspect::Inspect),
     Sites(sites::Sites),
     Datasets(datasets::Datasets),
     Studies(studies::Studies),
@@ -79,6 +83,8 @@ impl Verb {
             Self::Analyze(args) => analyze::run(args).map(whole),
             Self::Report(args) => report::run(args).map(whole),
             Self::Import(args) => import::run(args),
+            Self::Overlay(args) => overlay::run(args),
+            Self::Inspect(args) => inspect::run(args),
             Self::Verify(args) => verify::run(args).map(whole),
             Self::Sites(args) => sites::run(args).map(whole),
             Self::Datasets(args) => datasets::run(args).map(whole),

@@ -9,8 +9,10 @@ use crate::error::Result;
 
 /// Run a study's model on its items and write the frames.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  vlmscope record analyses/attention-location.toml --out runs/first-look --dry-run\n\n\
-    Killed at any moment, the same command with --resume goes on; the frames are the same to the last byte.")]
+#[command(
+    after_help = "Example:\n  vlmscope record analyses/attention-location.toml --out runs/first-look --dry-run\n\n\
+    Killed at any moment, the same command with --resume goes on; the frames are the same to the last byte."
+)]
 pub struct Record {
     #[command(flatten)]
     flags: StudyFlags,

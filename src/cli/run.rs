@@ -10,8 +10,10 @@ use crate::{analysis, report};
 
 /// Carry out a study: record, analyse, report.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  vlmscope run analyses/attention-location.toml --limit 100 --out runs/first-look\n\n\
-    The report is RUN/report.html. Ctrl-C finishes the shard at hand and prints the command that goes on.")]
+#[command(
+    after_help = "Example:\n  vlmscope run analyses/attention-location.toml --limit 100 --out runs/first-look\n\n\
+    The report is RUN/report.html. Ctrl-C finishes the shard at hand and prints the command that goes on."
+)]
 pub struct Run {
     #[command(flatten)]
     flags: StudyFlags,

@@ -19,7 +19,8 @@ pub(super) fn run(args: &Studies) -> Result<()> {
     let read = |path: std::path::PathBuf| Ok((Study::read(&path)?.0, path));
     let studies: Vec<_> = shipped_studies().into_iter().map(read).collect::<Result<_>>()?;
     if args.json {
-        let rows = studies.iter().map(|(study, path)| json!({"path": path, "title": study.title, "question": study.question}));
+        let rows =
+            studies.iter().map(|(study, path)| json!({"path": path, "title": study.title, "question": study.question}));
         println!("{}", json!(rows.collect::<Vec<_>>()));
         return Ok(());
     }

@@ -12,9 +12,11 @@ use crate::processor::Processor;
 
 /// Compare every tensor of a reference file with what the model here computes.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  vlmscope verify datasets/scenes-llava --against datasets/scenes-llava/ref.safetensors\n\n\
+#[command(
+    after_help = "Example:\n  vlmscope verify datasets/scenes-llava --against datasets/scenes-llava/ref.safetensors\n\n\
     `scripts/reference.py` writes such a file for any checkpoint with transformers.\n\
-    Exit code 0: equal within the tolerance; 1: not.")]
+    Exit code 0: equal within the tolerance; 1: not."
+)]
 pub struct Verify {
     /// Folder of a Hugging Face checkpoint.
     model: PathBuf,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use image::{ImageReader, RgbImage};
+use image::RgbImage;
 use rayon::prelude::*;
 
-use super::{Dataset, Item, fingerprint, jsonl};
+use super::{Dataset, Item, fingerprint, image_file, jsonl};
 use crate::error::{Error, Result};
 
 /// The name of the file with the items.
@@ -74,8 +74,7 @@ impl Dataset for Folder {
     }
 
     fn image(&self, item: &Item) -> Result<RgbImage> {
-        let path = self.root.join(&item.image);
-        super::open_rgb(&path).map_err(|error| error.within(format!("item `{}`", item.id)))
+        image_file::open_rgb(&self.root.join(&item.image)).map_err(|error| error.within(format!("item `{}`", item.id)))
     }
 }
 
@@ -97,10 +96,7 @@ fn read_headers(root: &Path, items: &[Item], place: impl Fn(usize) -> String) ->
 
 fn read_header(path: &Path) -> Result<Header> {
     let bytes = std::fs::read(path).map_err(|error| Error::data(format!("cannot read {}: {error}", path.display())))?;
-    let reader = ImageReader::new(std::io::Cursor::new(&bytes)).with_guessed_format();
-    let reader = reader.map_err(|source| Error::io("read", path, source))?;
-    let size = reader.into_dimensions();
-    let (width, height) = size.map_err(|error| Error::data(format!("{} is not an image: {error}", path.display())))?;
+    let (width, height) = image_file::dimensions(&bytes).map_err(|error| error.within(path.display()))?;
     Ok(Header { width, height, bytes: blake3::hash(&bytes) })
 }
 
@@ -172,6 +168,33 @@ mod tests {
         let no_image = folder(&LINE.replace("a.png", "items.jsonl"));
         let error = Folder::open(no_image.path()).err().unwrap().to_string();
         assert!(error.contains("item `a`: `image`") && error.contains("is not an image"), "{error}");
+    }
+
+    /// A grey TIFF of 8 x 6 pixels that says of itself that it lies on its side.
+    fn turned_tiff() -> Vec<u8> {
+        let tags =
+            [(256, 8), (257, 6), (258, 8), (259, 1), (262, 1), (273, 134), (274, 6), (277, 1), (278, 6), (279, 48)];
+        let mut bytes = vec![b'I', b'I', 42, 0, 8, 0, 0, 0, tags.len() as u8, 0];
+        for (tag, value) in tags {
+            bytes.extend([tag as u16, 3].map(u16::to_le_bytes).as_flattened());
+            bytes.extend([1, value].map(u32::to_le_bytes).as_flattened());
+        }
+        bytes.extend([0; 4]);
+        bytes.extend(0..48);
+        bytes
+    }
+
+    #[test]
+    fn boxes_are_held_against_the_image_as_it_is_decoded() {
+        let upright = |corner: &str| folder(&LINE.replace("a.png", "a.tiff").replace("8, 6]", corner));
+        for (corner, fits) in [("6, 8]", true), ("8, 6]", false)] {
+            let folder = upright(corner);
+            std::fs::write(folder.path().join("a.tiff"), turned_tiff()).unwrap();
+            match Folder::open(folder.path()) {
+                Ok(set) => assert!(fits && set.image(&set.items()[0]).unwrap().dimensions() == (6, 8)),
+                Err(error) => assert!(!fits && error.to_string().contains("6 x 8 pixels"), "{error}"),
+            }
+        }
     }
 
     #[test]

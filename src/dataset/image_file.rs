@@ -7,7 +7,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
 use super::jpeg;
 use crate::error::{Error, Result};
@@ -16,14 +17,8 @@ use crate::error::{Error, Result};
 pub const MOST_PIXELS: u64 = 2 * 89_478_485;
 
 /// The formats that are read.
-const FORMATS: [ImageFormat; 6] = [
-    ImageFormat::Png,
-    ImageFormat::Jpeg,
-    ImageFormat::WebP,
-    ImageFormat::Bmp,
-    ImageFormat::Gif,
-    ImageFormat::Tiff,
-];
+const FORMATS: [ImageFormat; 6] =
+    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff];
 
 /// Reads an image file. The format is told by the content, not by the name.
 ///
@@ -34,7 +29,42 @@ pub fn open_rgb(path: &Path) -> Result<RgbImage> {
     decode(&bytes).map_err(|error| error.within(format!("image `{}`", path.display())))
 }
 
+/// Width and height in pixels of the image that [`open_rgb`] would give, from the head of the file's bytes.
+///
+/// # Errors
+/// As [`open_rgb`], but for damage further down.
+pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
+    let format = recognise(bytes)?;
+    if format == ImageFormat::Jpeg {
+        let size = jpeg::dimensions(bytes).map_err(jpeg_fault)?;
+        return check_size(size).map(|()| size);
+    }
+    let mut decoder = open_decoder(bytes, format)?;
+    let (width, height) = decoder.dimensions();
+    check_size((width, height))?;
+    Ok(match turn(&mut decoder, format)? {
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            (height, width)
+        }
+        _ => (width, height),
+    })
+}
+
 fn decode(bytes: &[u8]) -> Result<RgbImage> {
+    let format = recognise(bytes)?;
+    if format == ImageFormat::Jpeg {
+        check_size(jpeg::dimensions(bytes).map_err(jpeg_fault)?)?;
+        return jpeg::decode(bytes).map_err(jpeg_fault);
+    }
+    let mut decoder = open_decoder(bytes, format)?;
+    check_size(decoder.dimensions())?;
+    let turned = turn(&mut decoder, format)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| unusable(format, error))?;
+    image.apply_orientation(turned);
+    to_rgb(image)
+}
+
+fn recognise(bytes: &[u8]) -> Result<ImageFormat> {
     const HELP: &str = "expected a PNG, JPEG, WebP, BMP, GIF or TIFF file";
     if bytes.is_empty() {
         return Err(Error::data("is empty, 0 bytes").with_help(HELP));
@@ -43,28 +73,33 @@ fn decode(bytes: &[u8]) -> Result<RgbImage> {
     if !FORMATS.contains(&format) {
         return Err(Error::data(format!("is of a format that is not supported ({format:?})")).with_help(HELP));
     }
-    if format == ImageFormat::Jpeg {
-        let fault = |fault: jpeg::Fault| Error::data(format!("is not a usable JPEG: {fault}"));
-        check_size(jpeg::dimensions(bytes).map_err(fault)?)?;
-        return jpeg::decode(bytes).map_err(fault);
-    }
-    let fault = |error: image::ImageError| {
-        let help = match error {
-            image::ImageError::Unsupported(_) => "Pillow may be able to read it: save it as PNG from there",
-            _ => "it may be truncated: open it in a viewer, save it again",
-        };
-        Error::data(format!("is not a usable {format:?}: {error}")).with_help(help)
-    };
+    Ok(format)
+}
+
+fn open_decoder(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.no_limits();
-    let mut decoder = reader.into_decoder().map_err(fault)?;
-    check_size(decoder.dimensions())?;
-    let turned = (format == ImageFormat::Tiff).then(|| decoder.orientation()).transpose().map_err(fault)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
-    if let Some(orientation) = turned {
-        image.apply_orientation(orientation);
+    reader.into_decoder().map_err(|error| unusable(format, error))
+}
+
+/// How Pillow turns the image on loading: only TIFF files are turned.
+fn turn(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Result<Orientation> {
+    match format {
+        ImageFormat::Tiff => decoder.orientation().map_err(|error| unusable(format, error)),
+        _ => Ok(Orientation::NoTransforms),
     }
-    to_rgb(image)
+}
+
+fn jpeg_fault(fault: jpeg::Fault) -> Error {
+    Error::data(format!("is not a usable JPEG: {fault}"))
+}
+
+fn unusable(format: ImageFormat, error: ImageError) -> Error {
+    let help = match error {
+        ImageError::Unsupported(_) => "Pillow may be able to read it: save it as PNG from there",
+        _ => "it may be truncated: open it in a viewer, save it again",
+    };
+    Error::data(format!("is not a usable {format:?}: {error}")).with_help(help)
 }
 
 fn check_size((width, height): (u32, u32)) -> Result<()> {
@@ -98,9 +133,6 @@ fn to_rgb(image: DynamicImage) -> Result<RgbImage> {
     })
 }
 
-fn map<P: image::Pixel>(
-    image: &image::ImageBuffer<P, Vec<P::Subpixel>>,
-    rgb: impl Fn(&P) -> [u8; 3],
-) -> RgbImage {
+fn map<P: image::Pixel>(image: &image::ImageBuffer<P, Vec<P::Subpixel>>, rgb: impl Fn(&P) -> [u8; 3]) -> RgbImage {
     RgbImage::from_fn(image.width(), image.height(), |x, y| image::Rgb(rgb(image.get_pixel(x, y))))
 }

@@ -9,7 +9,7 @@
 
 mod export;
 mod folder;
-mod image_file;
+pub mod image_file;
 mod item;
 mod jpeg;
 mod jsonl;
@@ -21,7 +21,6 @@ use image::RgbImage;
 
 pub use export::export;
 pub use folder::Folder;
-pub use image_file::open_rgb;
 pub use item::{Familiarity, Item, Object, PixelBox};
 use scenes::{SHIPPED, Scenes};
 

@@ -16,6 +16,9 @@ pub trait VisionLanguage: Send + Sync {
     /// Every site, in the order in which a forward pass meets them.
     fn sites(&self) -> Vec<SiteSpec>;
 
+    /// How many numbers were learned.
+    fn parameters(&self) -> usize;
+
     /// Blocks of the language model.
     fn depth(&self) -> usize;
 

@@ -136,7 +136,7 @@ fn check_processor(
         verdict.skipped.push(("in.input_ids and in.pixel_values from image and question".to_owned(), why.to_owned()));
         return Ok(());
     };
-    let image = crate::dataset::open_rgb(image)?;
+    let image = crate::dataset::image_file::open_rgb(image)?;
     let prepared = processor.prepare(&image, &question, &[])?;
     let differing = expected.iter().zip(&prepared.ids).filter(|(a, b)| a != b).count();
     verdict.compared.push(Comparison {

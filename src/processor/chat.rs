@@ -47,7 +47,8 @@ impl ChatTemplate {
             None => match fallback {
                 Some(source) => ("the family's documented prompt".to_owned(), source.to_owned()),
                 None => {
-                    let looked = format!("`{}` has no chat template; looked for {}", folder.display(), PLACES.join(", "));
+                    let looked =
+                        format!("`{}` has no chat template; looked for {}", folder.display(), PLACES.join(", "));
                     return Err(Error::data(looked).with_help("copy the checkpoint's chat template into the folder"));
                 }
             },
@@ -66,8 +67,11 @@ impl ChatTemplate {
         let text = self.render(question)?;
         let marked = self.render(STAND_IN)?;
         let unclear = || {
-            Error::data(format!("chat template of {} does not hold the question `{question}` word for word", self.origin))
-                .with_help("remove white space around the question")
+            Error::data(format!(
+                "chat template of {} does not hold the question `{question}` word for word",
+                self.origin
+            ))
+            .with_help("remove white space around the question")
         };
         let (before, after) = marked.split_once(STAND_IN).ok_or_else(unclear)?;
         let body = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).ok_or_else(unclear)?;
@@ -152,8 +156,9 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
         Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
     });
     environment.add_function("strftime_now", |format: &str| -> Result<String, minijinja::Error> {
-        super::date::format_now(format)
-            .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("date format `{format}` is not known")))
+        super::date::format_now(format).ok_or_else(|| {
+            minijinja::Error::new(ErrorKind::InvalidOperation, format!("date format `{format}` is not known"))
+        })
     });
     environment.add_filter("tojson", |value: &Value, indent: Option<Value>, options: Kwargs| {
         let text = minijinja::filters::tojson(value, indent, options)?;
@@ -249,7 +254,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = ChatTemplate::open(folder.path(), Vec::new(), None).err().unwrap().to_string();
         assert!(error.contains("chat_template.jinja") && error.contains("tokenizer_config.json"), "{error}");
-        let fallback = ChatTemplate::open(folder.path(), Vec::new(), Some("{{ messages[0].content[1].text }}")).unwrap();
+        let fallback =
+            ChatTemplate::open(folder.path(), Vec::new(), Some("{{ messages[0].content[1].text }}")).unwrap();
         assert_eq!(fallback.prompt("q").unwrap().text, "q");
     }
 
@@ -261,7 +267,10 @@ mod tests {
         let ends = |end: &str| format!("{{{{ messages[0].content[1].text }}}}{end}");
         write(
             "tokenizer_config.json",
-            &format!(r#"{{"chat_template": [{{"name": "rag", "template": "x"}}, {{"name": "default", "template": "{}"}}]}}"#, ends("4")),
+            &format!(
+                r#"{{"chat_template": [{{"name": "rag", "template": "x"}}, {{"name": "default", "template": "{}"}}]}}"#,
+                ends("4")
+            ),
         );
         assert_eq!(text(folder.path()), "q4");
         write("chat_template.jinja", &ends("3"));

@@ -14,7 +14,8 @@ use super::resample::{Filter, resize_part};
 use crate::error::{Error, Result};
 
 const FILES: [&str; 2] = ["processor_config.json", "preprocessor_config.json"];
-const TYPES: [&str; 4] = ["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"];
+const TYPES: [&str; 4] =
+    ["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"];
 
 /// What to resize an image to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,11 @@ impl ImageProcessing {
             Some((Size::ShortestEdge(short), _)) => {
                 // Truncated, as Python's int(short * long / short_side) is.
                 let longer = |long: u32, side: u32| (u64::from(short) * u64::from(long)) as f64 / f64::from(side);
-                if width <= height { (short, longer(height, width) as u32) } else { (longer(width, height) as u32, short) }
+                if width <= height {
+                    (short, longer(height, width) as u32)
+                } else {
+                    (longer(width, height) as u32, short)
+                }
             }
         }
     }
@@ -159,9 +164,11 @@ fn size(json: &Json) -> Result<Size> {
         None => Ok(Size::ShortestEdge(224)),
         Some(value) => match (side(value), value.as_object()) {
             (Some(short), _) => Ok(Size::ShortestEdge(short)),
-            (_, Some(keys)) if keys.len() == 1 => {
-                keys.get("shortest_edge").and_then(side).map(Size::ShortestEdge).ok_or_else(|| json.wrong("size", EXPECTED))
-            }
+            (_, Some(keys)) if keys.len() == 1 => keys
+                .get("shortest_edge")
+                .and_then(side)
+                .map(Size::ShortestEdge)
+                .ok_or_else(|| json.wrong("size", EXPECTED)),
             _ => match width_and_height(value) {
                 Some((width, height)) => Ok(Size::Exact { width, height }),
                 None => Err(json.wrong("size", EXPECTED)),
@@ -239,9 +246,14 @@ mod tests {
     fn sizes_are_numbers_or_objects() {
         let read = processing(r#"{"size": 30, "crop_size": 20}"#).unwrap();
         assert_eq!((read.resize.unwrap().0, read.crop), (Size::ShortestEdge(30), Some((20, 20))));
-        let read = processing(r#"{"size": {"height": 3, "width": 5}, "crop_size": {"height": 1, "width": 2}}"#).unwrap();
+        let read =
+            processing(r#"{"size": {"height": 3, "width": 5}, "crop_size": {"height": 1, "width": 2}}"#).unwrap();
         assert_eq!((read.resize.unwrap().0, read.crop), (Size::Exact { width: 5, height: 3 }, Some((2, 1))));
-        for wrong in [r#"{"size": 0}"#, r#"{"size": {"longest_edge": 5}}"#, r#"{"size": {"shortest_edge": 5, "longest_edge": 9}}"#] {
+        for wrong in [
+            r#"{"size": 0}"#,
+            r#"{"size": {"longest_edge": 5}}"#,
+            r#"{"size": {"shortest_edge": 5, "longest_edge": 9}}"#,
+        ] {
             assert!(processing(wrong).unwrap_err().to_string().contains("key `size`"), "{wrong}");
         }
     }

@@ -208,7 +208,9 @@ impl Processor {
                     options[same],
                     self.tokenizer.decode_all(&[first])?
                 ))
-                .with_help("a model is scored by an answer's first token: word the options so that they differ there"));
+                .with_help(
+                    "a model is scored by an answer's first token: word the options so that they differ there",
+                ));
             }
             firsts.push(first);
         }

@@ -57,7 +57,11 @@ impl Filter {
                 if x >= 1.0 { 0.0 } else { sinc(x) * window }
             }
             Self::Lanczos => {
-                if (-3.0..3.0).contains(&x) { sinc(x) * sinc(x / 3.0) } else { 0.0 }
+                if (-3.0..3.0).contains(&x) {
+                    sinc(x) * sinc(x / 3.0)
+                } else {
+                    0.0
+                }
             }
         }
     }

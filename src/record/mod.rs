@@ -14,8 +14,8 @@ mod recorded;
 mod run;
 pub mod schema;
 mod shards;
-mod stage;
 mod shares;
+mod stage;
 
 pub use frame_file::{read_frame, write_frames};
 pub use live::Live;
@@ -25,5 +25,5 @@ pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;
-pub use stage::{Estimate, Stage, Way};
 pub use shares::{Columns, Coverage, Shares, reduce, reduce_layer};
+pub use stage::{Estimate, Stage, Way};

@@ -51,15 +51,16 @@ pub struct Estimate {
 impl Stage {
     /// Finds the dataset and the checkpoint folder of a study.
     pub fn open(study: Study, text: StudyText, compute: Compute) -> Result<Self> {
-        let dataset = dataset::open(&study.dataset.source)
-            .map_err(|error| text.error_at(&["dataset", "source"], error))?;
+        let dataset =
+            dataset::open(&study.dataset.source).map_err(|error| text.error_at(&["dataset", "source"], error))?;
         if dataset.items().is_empty() {
             return Err(Error::data(format!("the dataset `{}` has no items", study.dataset.source)));
         }
         let checkpoint = shipped(&study.model.path);
         if !checkpoint.is_dir() {
-            let error = Error::usage(format!("the model `{}` is not a folder", study.model.path))
-                .with_help("a model is a Hugging Face folder: config.json, *.safetensors, tokenizer.json, processor files");
+            let error = Error::usage(format!("the model `{}` is not a folder", study.model.path)).with_help(
+                "a model is a Hugging Face folder: config.json, *.safetensors, tokenizer.json, processor files",
+            );
             return Err(text.error_at(&["model", "path"], error));
         }
         Ok(Self { study, text, dataset, checkpoint, compute })
@@ -78,8 +79,10 @@ impl Stage {
             blake3: self.dataset.fingerprint(),
             items: self.items().len(),
         };
-        let model =
-            CheckpointIdentity { path: self.study.model.path.clone(), blake3: fingerprint_checkpoint(&self.checkpoint)? };
+        let model = CheckpointIdentity {
+            path: self.study.model.path.clone(),
+            blake3: fingerprint_checkpoint(&self.checkpoint)?,
+        };
         Ok(Manifest {
             vlmscope: env!("CARGO_PKG_VERSION").into(),
             command: command.into(),

@@ -204,7 +204,13 @@ mod tests {
 
     #[test]
     fn upsampling_filters_between_and_repeats_at_the_edges() {
-        let frame = Frame { width: 6, height: 2, most: (2, 2), progress: super::super::scan::Progress::Sequential, components: Vec::new() };
+        let frame = Frame {
+            width: 6,
+            height: 2,
+            most: (2, 2),
+            progress: super::super::scan::Progress::Sequential,
+            components: Vec::new(),
+        };
         let plane = Plane { width: 3, height: 1, samples: vec![0, 100, 40] };
         assert_eq!(plane.wider(&Frame { height: 1, ..frame })[..], [0, 25, 75, 85, 55, 40]);
     }

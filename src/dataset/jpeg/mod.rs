@@ -26,8 +26,9 @@ pub type Block = [i16; 64];
 
 /// Row-major place of each coefficient in the order of the file.
 const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35,
-    42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 
 /// One colour component of the frame.
@@ -158,7 +159,8 @@ impl Tables {
         while let Some((head, rest)) = body.split_first() {
             let wide = head >> 4 != 0;
             let width = if wide { 2 } else { 1 };
-            let slot = self.quantisation.get_mut(usize::from(head & 15)).ok_or("it names a fifth quantisation table")?;
+            let slot =
+                self.quantisation.get_mut(usize::from(head & 15)).ok_or("it names a fifth quantisation table")?;
             let values = rest.get(..64 * width).ok_or("a quantisation table is cut")?;
             let mut table = [0; 64];
             for (value, place) in values.chunks_exact(width).zip(ZIGZAG) {
@@ -189,7 +191,9 @@ impl Frame {
         let progress = match marker {
             0xC0 | 0xC1 => Progress::Sequential,
             0xC2 => Progress::Progressive,
-            0xC3 | 0xC7 | 0xCB | 0xCF => return Err("it is lossless JPEG, which is not supported; save it as PNG".into()),
+            0xC3 | 0xC7 | 0xCB | 0xCF => {
+                return Err("it is lossless JPEG, which is not supported; save it as PNG".into());
+            }
             0xC5 | 0xC6 | 0xCD | 0xCE => return Err("it is hierarchical JPEG, which is not supported".into()),
             _ => return Err("it uses arithmetic coding, which is not supported; save it again as ordinary JPEG".into()),
         };

@@ -123,11 +123,12 @@ impl Background {
 
     fn paint(&self, side: u32, mix: impl Fn(u32, u32) -> u32) -> RgbImage {
         let [first, second] = self.colours;
+        let channel = |c: usize, mix: u32| (u32::from(first[c]) * (WHOLE - mix) + u32::from(second[c]) * mix) / WHOLE;
+        let mixed: Vec<_> = (0..=WHOLE).map(|mix| Rgb([0, 1, 2].map(|c| channel(c, mix) as u8))).collect();
         let [flip_x, flip_y] = self.flipped;
         RgbImage::from_fn(side, side, |x, y| {
             let mix = mix(if flip_x { side - 1 - x } else { x }, if flip_y { side - 1 - y } else { y });
-            let channel = |c: usize| (u32::from(first[c]) * (WHOLE - mix) + u32::from(second[c]) * mix) / WHOLE;
-            Rgb([channel(0) as u8, channel(1) as u8, channel(2) as u8])
+            mixed[mix as usize]
         })
     }
 }

@@ -108,7 +108,10 @@ impl Checkpoint {
     }
 
     fn missing(&self, key: &str) -> Error {
-        let near = nearest(key, self.home.keys().map(String::as_str));
+        // A neighbour of another layer is no typing error.
+        let numbers = |name: &str| name.split('.').filter_map(|part| part.parse::<usize>().ok()).collect::<Vec<_>>();
+        let alike = self.home.keys().map(String::as_str).filter(|name| numbers(name) == numbers(key));
+        let near = nearest(key, alike);
         let error = Error::data(format!("{}: tensor `{key}` is missing", self.folder.display()));
         match near.first() {
             Some(near) => error.with_help(format!("the nearest name in the file is `{near}`")),

@@ -206,6 +206,10 @@ impl VisionLanguage for Llava {
         sites
     }
 
+    fn parameters(&self) -> usize {
+        self.num_params()
+    }
+
     fn depth(&self) -> usize {
         self.config.text.layers
     }

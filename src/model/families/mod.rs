@@ -42,6 +42,11 @@ impl Family {
         })
     }
 
+    /// Its `model_type`.
+    pub fn name(self) -> &'static str {
+        FAMILIES.iter().find(|(_, family)| *family == self).map_or("", |(name, _)| name)
+    }
+
     /// The supported values of `model_type`.
     pub fn names() -> impl Iterator<Item = &'static str> {
         FAMILIES.iter().map(|(name, _)| *name)

@@ -28,8 +28,8 @@ use crate::analysis::Params;
 use crate::dataset::Item;
 use crate::error::Result;
 use crate::study::{
-    DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice, Progress, Recording, RunFolder,
-    Study,
+    DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice, Progress, Recording,
+    RunFolder, Study,
 };
 
 /// Items whose tensors are read at once.
