@@ -2,12 +2,12 @@
 
 use super::recorded::Answer;
 use crate::dataset::Item;
-use crate::error::{Error, Result};
 use crate::processor::OptionTokens;
 
 /// The option whose first token is the most probable. `logits` is `[vocabulary]`, at the item's last position.
 ///
-/// Probabilities are among the whole vocabulary, in `f64`; of options that tie, the first is chosen.
+/// Probabilities are among the whole vocabulary, in `f64`; of options that tie, the first is chosen. That no two options
+/// start with the same token, the processor has made sure of.
 pub(super) fn choose(item: &Item, options: &[OptionTokens], logits: &[f32], generated: Option<String>) -> Answer {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from(logit - top).exp();
@@ -22,20 +22,6 @@ pub(super) fn choose(item: &Item, options: &[OptionTokens], logits: &[f32], gene
         confidence: Some((1.0 / total) as f32),
         p_options: Some(p_options.iter().map(|&p| p as f32).collect()),
     }
-}
-
-/// An error where two options start with the same token: the model's first token could not tell them apart.
-pub(super) fn check_distinct(options: &[OptionTokens]) -> Result<()> {
-    for (k, option) in options.iter().enumerate() {
-        if let Some(twin) = options[..k].iter().find(|other| other.first_id == option.first_id) {
-            return Err(Error::data(format!(
-                "the options `{}` and `{}` start with the same token ({}), so the first answer token cannot tell them apart",
-                twin.text, option.text, option.first_id
-            ))
-            .with_help("word the options so that their first words differ"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -72,11 +58,5 @@ mod tests {
         assert!((p[0] - 0.25).abs() < 1e-6 && (p[1] - 0.125).abs() < 1e-6);
         assert!((answer.confidence.unwrap() - 0.5).abs() < 1e-6);
         assert!(!choose(&item(1), &options, &logits, None).correct);
-    }
-
-    #[test]
-    fn options_that_start_alike_are_refused() {
-        let error = check_distinct(&[option("left", 5), option("right", 6), option("left side", 5)]).unwrap_err();
-        assert!(error.to_string().contains("`left` and `left side`"), "{error}");
     }
 }

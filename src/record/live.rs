@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use super::answer::{check_distinct, choose};
+use super::answer::choose;
 use super::capture::{AttentionCapture, HiddenCapture, is_image_only, numbers};
 use super::plan::ItemSize;
 use super::recorded::Recorded;
@@ -51,9 +51,7 @@ impl Live {
 
     /// One item ready for the model.
     pub fn prepare(&self, item: &Item, image: &image::RgbImage) -> Result<Prepared> {
-        let prepared = self.processor.prepare(image, &item.question, &item.options)?;
-        check_distinct(&prepared.map.options)?;
-        Ok(prepared)
+        self.processor.prepare(image, &item.question, &item.options)
     }
 
     /// What an item like this one leaves behind.

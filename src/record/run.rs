@@ -129,8 +129,9 @@ impl Job<'_> {
                     skipped.push(Skipped { item: item.id.clone(), reason: error.to_string() });
                 }
                 (Err(error), BadItems::Stop) => {
+                    let named = name_item(item, &error);
                     let advice = error.help().map_or(String::new(), |help| format!("{help}; "));
-                    return Err(Error::data(format!("item `{}`: {error}", item.id)).with_help(format!(
+                    return Err(named.with_help(format!(
                         "{advice}what is recorded so far is kept: mend the item and add --resume, or leave such items \
                          out with --skip-bad-items --resume"
                     )));
@@ -139,6 +140,12 @@ impl Job<'_> {
         }
         Ok(good)
     }
+}
+
+/// The error of one item, with its name.
+pub(super) fn name_item(item: &Item, error: &Error) -> Error {
+    let help = error.help().map(str::to_string);
+    Error::Data { message: format!("item `{}`: {error}", item.id), help }
 }
 
 fn write(shards: Shards<'_>, finished: &Receiver<Shard>, bar: &Bar) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::live::Live;
 use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
-use super::run::{BadItems, Job};
+use super::run::{BadItems, Job, name_item};
 use super::shards::Shards;
 use crate::dataset::{self, Dataset, Item};
 use crate::error::{Error, Result};
@@ -124,8 +124,8 @@ impl Stage {
         let batch = &self.items()[..plan.batch.min(plan.items)];
         let time_one = || -> Result<Duration> {
             let begun = Instant::now();
-            let ready: Vec<_> = batch.iter().filter_map(|item| Some((item, self.ready(&live, item).ok()?))).collect();
-            live.capture(&ready)?;
+            let ready = |item| Ok((item, self.ready(&live, item).map_err(|error| name_item(item, &error))?));
+            live.capture(&batch.iter().map(ready).collect::<Result<Vec<_>>>()?)?;
             Ok(begun.elapsed())
         };
         // The first pass also warms up, which shows where a batch is short.

@@ -60,6 +60,8 @@ pub(super) struct Record {
     pub preprocess: Option<String>,
     /// Or the part of the original image that the grid covers: x1, y1, x2, y2.
     pub seen: Option<[f64; 4]>,
+    /// Which model it was.
+    pub model: Option<String>,
     /// Which layers the tensor holds; absent: 0, 1, 2, ...
     pub layers: Option<Vec<i16>>,
 }
@@ -124,6 +126,11 @@ impl Dump {
         folder.file_name().map_or_else(|| "items".into(), |name| name.to_string_lossy().into_owned())
     }
 
+    /// The model that the items name.
+    pub fn model(&self) -> String {
+        self.records.iter().find_map(|record| record.model.clone()).unwrap_or_else(|| "a model that the items do not name".into())
+    }
+
     /// A file that a record names.
     pub fn file(&self, name: &Path) -> PathBuf {
         self.folder.join(name)
@@ -155,8 +162,9 @@ impl Dump {
         if bare > 0 {
             notes.push(format!("{bare} of {total} items lack the boxes of an object: its columns are null there"));
         }
-        if self.records.iter().any(|record| record.confidence.is_none()) {
-            notes.push("confidence was not recorded for every item".into());
+        let unsure = self.records.iter().filter(|record| record.confidence.is_none()).count();
+        if unsure > 0 {
+            notes.push(format!("{unsure} of {total} items come without confidence: it is null there"));
         }
         notes
     }

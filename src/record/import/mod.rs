@@ -96,14 +96,15 @@ impl Import {
     }
 
     fn study(&self, name: &str, dump: &Dump) -> Study {
-        let source = dump.path.display().to_string();
+        let model = ModelChoice { path: dump.model() };
+        let dataset = DatasetChoice { source: dump.path.display().to_string(), limit: None };
         match &self.study {
-            Some(study) => Study { dataset: DatasetChoice { source, limit: None }, ..study.clone() },
+            Some(study) => Study { model, dataset, ..study.clone() },
             None => Study {
                 title: format!("Attention recorded elsewhere: {name}"),
                 question: "Where did the model look, and does attention on the objects predict a right answer?".into(),
-                model: ModelChoice::default(),
-                dataset: DatasetChoice { source, limit: None },
+                model,
+                dataset,
                 record: Recording::default(),
                 analysis: Params::default(),
             },
