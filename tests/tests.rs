@@ -7,5 +7,7 @@ mod support;
 mod checkpoint;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
+/// Pixels, prompts and positions against references.
+mod processor;
 /// The walk: rows on demand, padding, hooks.
 mod walk;
