@@ -124,7 +124,8 @@ fn named_options_are_found_in_the_question() {
     let map = processor.prepare(&image, "Is it red, or in the sofa?", &options).unwrap().map;
     let word = |text: &str| map.words.iter().find(|word| word.text == text).unwrap().positions.clone();
     assert_eq!(map.options[0].positions, [word("red")]);
-    assert_eq!(map.options[1].positions, [word("in").start..word("the").end]);
+    let both = word("in").start..word("the").end;
+    assert_eq!(map.options[1].positions, [both]);
     assert!(map.options[2].positions.is_empty());
 }
 
@@ -164,12 +165,36 @@ fn questions_may_not_bring_their_own_image() {
 #[test]
 fn files_that_contradict_each_other_are_named() {
     for (layout, file, from, to, expected) in [
-        (LAYOUTS[0], "config.json", "\"llava\"", "\"blip\"", "key `model_type`: is \"blip\", expected a supported family"),
-        (LAYOUTS[0], "processor_config.json", "\"patch_size\": 7", "\"patch_size\": 14", "key `patch_size`: is 14, expected 7"),
+        (
+            LAYOUTS[0],
+            "config.json",
+            "\"llava\"",
+            "\"blip\"",
+            "key `model_type`: is \"blip\", expected a supported family",
+        ),
+        (
+            LAYOUTS[0],
+            "processor_config.json",
+            "\"patch_size\": 7",
+            "\"patch_size\": 14",
+            "key `patch_size`: is 14, expected 7",
+        ),
         (LAYOUTS[0], "processor_config.json", "image_tokens\": 1", "image_tokens\": 0", "give an image 15 tokens"),
-        (LAYOUTS[0], "processor_config.json", "strategy\": \"default", "strategy\": \"full", "vision_feature_select_strategy"),
+        (
+            LAYOUTS[0],
+            "processor_config.json",
+            "strategy\": \"default",
+            "strategy\": \"full",
+            "vision_feature_select_strategy",
+        ),
         (LAYOUTS[0], "processor_config.json", "\"width\": 28", "\"width\": 30", "30 x 28 pixels"),
-        (LAYOUTS[0], "processor_config.json", "\"resample\": 3", "\"resample\": 30", "image_processor.resample`: is 30"),
+        (
+            LAYOUTS[0],
+            "processor_config.json",
+            "\"resample\": 3",
+            "\"resample\": 30",
+            "image_processor.resample`: is 30",
+        ),
         (LAYOUTS[1], "preprocessor_config.json", "\"shortest_edge\"", "\"longest_edge\"", "key `size`"),
         (LAYOUTS[1], "config.json", "\"patch_size\": 7", "\"patch_size\": 0", "vision_config.patch_size`"),
         (LAYOUTS[1], "tokenizer.json", "\"version\"", "\"ver", "is not a tokenizer"),
@@ -213,7 +238,12 @@ fn a_bos_is_found_and_not_doubled() {
         let from = "\"single\": [";
         let to = "\"single\": [{\"SpecialToken\": {\"id\": \"<s>\", \"type_id\": 0}},";
         spoil(folder, "tokenizer.json", from, to);
-        spoil(folder, "tokenizer.json", "\"special_tokens\": {", "\"special_tokens\": {\"<s>\": {\"id\": \"<s>\", \"ids\": [384], \"tokens\": [\"<s>\"]}");
+        spoil(
+            folder,
+            "tokenizer.json",
+            "\"special_tokens\": {",
+            "\"special_tokens\": {\"<s>\": {\"id\": \"<s>\", \"ids\": [384], \"tokens\": [\"<s>\"]}",
+        );
     };
     let plain = prepare(&fixture(LAYOUTS[0]), &["red"]).unwrap();
     let folder = copy(LAYOUTS[0]);
@@ -226,7 +256,12 @@ fn a_bos_is_found_and_not_doubled() {
     assert_eq!(with.map.options[0].first_id, plain.map.options[0].first_id);
     assert_eq!(Processor::open(folder.path()).unwrap().question_of(&with.ids).unwrap().as_deref(), Some(QUESTION));
     // A template that writes it itself.
-    spoil(folder.path(), "chat_template.jinja", "{% for message in messages %}", "{{ bos_token }}{% for message in messages %}");
+    spoil(
+        folder.path(),
+        "chat_template.jinja",
+        "{% for message in messages %}",
+        "{{ bos_token }}{% for message in messages %}",
+    );
     assert_eq!(prepare(folder.path(), &["red"]).unwrap().ids, with.ids);
 }
 

@@ -205,7 +205,9 @@ mod tests {
     #[test]
     fn sizes_beyond_the_limits_are_errors() {
         let read = |name: &str| std::fs::read(fixture(name)).unwrap();
-        assert!(complaint(&read("bomb.png")).contains("100000 x 100000 pixels, more than the limit of 178956970 pixels"));
+        assert!(
+            complaint(&read("bomb.png")).contains("100000 x 100000 pixels, more than the limit of 178956970 pixels")
+        );
         complaint(&read("zero.png"));
         let mut jpeg = read("plain.jpg");
         let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
@@ -217,7 +219,9 @@ mod tests {
 
     #[test]
     fn a_file_cut_anywhere_is_an_error() {
-        for name in ["plain.jpg", "progressive.jpg", "restart.jpg", "alpha.png", "alpha.webp", "palette.bmp", "oriented.tif"] {
+        for name in
+            ["plain.jpg", "progressive.jpg", "restart.jpg", "alpha.png", "alpha.webp", "palette.bmp", "oriented.tif"]
+        {
             let bytes = std::fs::read(fixture(name)).unwrap();
             for part in 1..8 {
                 complaint(&bytes[..bytes.len() * part / 8]);
