@@ -64,7 +64,7 @@ fn row(frames: &Frames, stratum: &str, members: &[usize]) -> Row {
         *given.entry(&items.answer[item]).or_default() += 1;
     }
     let share = |count: usize| (n > 0).then(|| count as f64 / n as f64);
-    let confidence: Vec<f64> = members.iter().map(|&item| items.confidence[item]).collect();
+    let confidence: Vec<f64> = members.iter().filter_map(|&item| items.confidence[item]).collect();
     Row {
         stratum: stratum.into(),
         n: n as u32,

@@ -17,8 +17,8 @@ pub struct Items {
     /// The option that the model chose.
     pub answer: Vec<String>,
     pub correct: Vec<bool>,
-    /// Largest probability over the whole vocabulary.
-    pub confidence: Vec<f64>,
+    /// Largest probability over the whole vocabulary; recorded elsewhere, it may be unknown.
+    pub confidence: Vec<Option<f64>>,
     pub geometry: Vec<ImageGeometry>,
     /// `[item][k - 1]`: what is known of object k.
     pub objects: Vec<Vec<Sighting>>,
@@ -52,7 +52,7 @@ impl Items {
             familiarity: frame.optional_texts("familiarity")?,
             answer: frame.texts("answer")?,
             correct: frame.flags("correct")?,
-            confidence: frame.numbers("confidence")?,
+            confidence: frame.optional_numbers("confidence")?,
             geometry: geometry(frame, &id)?,
             objects,
             id,

@@ -1,0 +1,110 @@
+//! A grid of coloured cells, layers across and heads upwards, with its colour bar.
+
+use image::{Rgb, RgbImage};
+
+use super::super::axis::{Axis, Plot};
+use super::super::canvas::{Align, Area, Canvas, Pen, Text};
+use super::super::page::Draw;
+use super::super::theme::{AXIS, Color, ColorMap, INK, LABEL, SOFT_INK, TICK, WHITE};
+
+/// Room for the colour bar with its numbers.
+const BAR_ROOM: f64 = 78.0;
+const BAR_WIDTH: f64 = 11.0;
+const UNDEFINED: Color = Color::hex(0xD9_D9_D9);
+
+/// Cells over whole numbers of x and y.
+pub struct Heatmap {
+    /// Both axes count; see [`Axis::counting`].
+    pub x: Axis,
+    pub y: Axis,
+    /// The colour bar's axis.
+    pub scale: Axis,
+    pub colors: ColorMap,
+    pub cells: Vec<Cell>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    pub x: f64,
+    pub y: f64,
+    /// None is drawn grey.
+    pub value: Option<f64>,
+    /// Gets a dot.
+    pub marked: bool,
+}
+
+impl Draw for Heatmap {
+    fn draw(&self, canvas: &mut Canvas, area: Area) {
+        let plot = Plot::within(Area { right: area.right - BAR_ROOM, ..area }, &self.x, &self.y);
+        canvas.image(plot.area, self.picture());
+        let step = (plot.across(1.0) - plot.across(0.0)).abs();
+        let rise = (plot.up(1.0) - plot.up(0.0)).abs();
+        if step.min(rise) > 9.0 {
+            self.separate(canvas, &plot);
+        }
+        for cell in self.cells.iter().filter(|cell| cell.marked) {
+            let on = cell.value.map_or(UNDEFINED, |value| self.color(value));
+            let ink = if on.luma() > 0.5 { INK } else { WHITE };
+            canvas.disc(plot.at(cell.x, cell.y), (step.min(rise) * 0.16).clamp(0.75, 3.0), ink);
+        }
+        plot.draw_axes(canvas);
+        let bar = Area { left: plot.area.right + 16.0, right: plot.area.right + 16.0 + BAR_WIDTH, ..plot.area };
+        color_bar(canvas, bar, &self.scale, self.colors);
+    }
+}
+
+impl Heatmap {
+    fn color(&self, value: f64) -> Color {
+        self.colors.at(self.scale.place(value, 0.0, 1.0))
+    }
+
+    /// One pixel a cell; the first row of y is at the bottom.
+    fn picture(&self) -> RgbImage {
+        let (columns, rows) = (span(&self.x), span(&self.y));
+        let blank = UNDEFINED;
+        let mut picture = RgbImage::from_pixel(columns, rows, Rgb([blank.red, blank.green, blank.blue]));
+        for cell in &self.cells {
+            let (column, row) = ((cell.x - self.x.low) as u32, (cell.y - self.y.low) as u32);
+            let color = cell.value.map_or(UNDEFINED, |value| self.color(value));
+            if column < columns && row < rows {
+                picture.put_pixel(column, rows - 1 - row, Rgb([color.red, color.green, color.blue]));
+            }
+        }
+        picture
+    }
+
+    fn separate(&self, canvas: &mut Canvas, plot: &Plot) {
+        let Area { left, top, right, bottom } = plot.area;
+        let pen = Pen::solid(WHITE, 1.0);
+        for column in 1..span(&self.x) {
+            let x = plot.across(self.x.low + f64::from(column));
+            canvas.line(&[(x, top), (x, bottom)], pen);
+        }
+        for row in 1..span(&self.y) {
+            let y = plot.up(self.y.low + f64::from(row));
+            canvas.line(&[(left, y), (right, y)], pen);
+        }
+    }
+}
+
+/// How many whole numbers a counting axis spans.
+fn span(axis: &Axis) -> u32 {
+    (axis.high - axis.low).round().max(1.0) as u32
+}
+
+/// An upright bar of colours with its numbers to the right and its label beside them.
+fn color_bar(canvas: &mut Canvas, bar: Area, scale: &Axis, colors: ColorMap) {
+    let steps = RgbImage::from_fn(1, 128, |_, row| {
+        let color = colors.at(1.0 - (f64::from(row) + 0.5) / 128.0);
+        Rgb([color.red, color.green, color.blue])
+    });
+    canvas.image(bar, steps);
+    canvas.frame(bar, Pen::solid(AXIS, 0.75));
+    for tick in &scale.ticks {
+        let y = scale.place(tick.at, bar.bottom, bar.top);
+        canvas.line(&[(bar.right, y), (bar.right + 3.0, y)], Pen::solid(AXIS, 1.0));
+        canvas.text(Text::new(&tick.label, (bar.right + 6.0, y + 0.36 * TICK), TICK, SOFT_INK));
+    }
+    let label = Text::new(&scale.label, (bar.right + 50.0, bar.center().1), LABEL, INK);
+    canvas.text(label.upwards().align(Align::Middle));
+}

@@ -1,0 +1,6 @@
+//! What can fill a panel: one kind of plot a file.
+
+pub mod heatmap;
+pub mod line;
+pub mod overlay;
+pub mod stacked;
