@@ -25,3 +25,4 @@ pub mod dataset;
 pub mod error;
 pub mod figure;
 pub mod processor;
+pub mod report;
