@@ -8,8 +8,10 @@ use super::rows::{Alignment, MEAN_HEAD};
 use super::table::Estimate;
 use super::theme::{Color, INK, NULL, RIGHT, WRONG};
 use super::wording::{METRICS, Metric};
-use super::{Undrawn, wording};
+use super::{NO_BOXES, Undrawn, wording};
 
+const NAME: &str = "alignment";
+const TITLE: &str = "How well attention meets the objects’ boxes";
 /// How much of the null's grey its band shows.
 pub(super) const NULL_BAND: f64 = 0.32;
 /// Other items' boxes, in every figure.
@@ -21,7 +23,7 @@ pub fn figure(rows: &[Alignment]) -> Result<Figure, Undrawn> {
         rows.iter().filter(|row| row.head == MEAN_HEAD && row.target == "objects" && row.stratum == "all").collect();
     let panels: Vec<Panel> = METRICS.iter().filter_map(|metric| panel(*metric, &rows)).collect();
     let Some(any) = rows.first().filter(|_| !panels.is_empty()) else {
-        return Err(Undrawn::new("no item has boxes that the model sees"));
+        return Err(Undrawn { name: NAME, title: TITLE, reason: NO_BOXES });
     };
     let (n_right, n_wrong) = (any.n_right, any.n_wrong);
     let keys = vec![
@@ -30,14 +32,9 @@ pub fn figure(rows: &[Alignment]) -> Result<Figure, Undrawn> {
         Key::new("random boxes of the same area, 95 % range", Look::Patch(NULL.opacity(NULL_BAND))),
         Key::new("other items’ boxes", Look::Line(OTHER)),
     ];
-    let mut panels = panels.into_iter().peekable();
-    let mut page = Vec::new();
-    while panels.peek().is_some() {
-        page.push(Row { columns: 3, height: 210.0, panels: panels.by_ref().take(3).collect() });
-    }
     Ok(Figure {
-        name: "alignment".into(),
-        title: "How well attention meets the objects’ boxes".into(),
+        name: NAME,
+        title: TITLE,
         caption: format!(
             "Last query, mean over heads, union of all objects’ boxes; mean over items with its 95 % image-bootstrap \
              interval. Grey: the same mean when every item’s boxes are replaced by random boxes of the same size inside the \
@@ -46,7 +43,7 @@ pub fn figure(rows: &[Alignment]) -> Result<Figure, Undrawn> {
             wording::grouped(n_wrong)
         ),
         keys,
-        rows: page,
+        rows: Row::grid(3, 210.0, panels),
     })
 }
 

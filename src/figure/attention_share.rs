@@ -9,6 +9,8 @@ use super::rows::{MEAN_HEAD, Share};
 use super::theme::{Color, GREEN, GREY, INK, ORANGE, PURPLE, SKY, object_color};
 use super::{Undrawn, wording};
 
+const NAME: &str = "attention-share";
+const TITLE: &str = "Where the last query’s attention goes";
 const AXIS: &str = "% of the last query’s attention";
 
 /// Panel a: everything the query attends to, stacked. Panel b: the image's part, closer.
@@ -16,13 +18,13 @@ pub fn figure(rows: &[Share]) -> Result<Figure, Undrawn> {
     let rows: Vec<&Share> = rows.iter().filter(|row| row.head == MEAN_HEAD).collect();
     let layers = rows.iter().map(|row| row.layer);
     let (Some(first), Some(last)) = (layers.clone().min(), layers.max()) else {
-        return Err(Undrawn::new("the table `attention_share` has no rows for the mean over heads"));
+        return Err(Undrawn { name: NAME, title: TITLE, reason: "no attention was recorded as the mean over heads" });
     };
     let x = Axis::counting("layer", first, last);
     let n = wording::count_range(rows.iter().map(|row| row.n));
     Ok(Figure {
-        name: "attention-share".into(),
-        title: "Where the last query’s attention goes".into(),
+        name: NAME,
+        title: TITLE,
         caption: format!(
             "Attention of the prompt’s last token, mean over heads and items, by what it falls on. a: all of it, stacked; \
              whiskers give the 95 % image-bootstrap interval of each share, at its upper edge. b: the image’s part, with the \
@@ -126,6 +128,6 @@ mod tests {
     #[test]
     fn nothing_to_draw_says_why() {
         let single = Share { head: 3, ..share("image", 0.2, 9) };
-        assert!(figure(&[single]).err().unwrap().reason.contains("attention_share"));
+        assert!(figure(&[single]).err().unwrap().reason.contains("mean over heads"));
     }
 }

@@ -7,8 +7,10 @@ use super::page::{Figure, Key, Look, Panel, Row};
 use super::panels::line::{Band, BandLook, CHANCE, Lines, Mark, Sample, Series};
 use super::rows::{Alignment, MEAN_HEAD};
 use super::theme::{BLUE, Color, GREEN, INK, NULL, PURPLE};
-use super::{Undrawn, wording};
+use super::{NO_BOXES, Undrawn, wording};
 
+const NAME: &str = "correctness";
+const TITLE: &str = "Does attention on the objects predict a right answer?";
 const METRIC: Pen = Pen::solid(BLUE, 2.0);
 const IMAGE_SHARE: Pen = Pen::dashed(GREEN, 1.5, 5.0, 2.5);
 const SIGNIFICANT: Color = INK;
@@ -28,33 +30,38 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
     }
     strata.sort_by_key(|name| wording::stratum_rank(name));
     if strata.is_empty() {
-        return Err(Undrawn::new("no item has boxes that the model sees"));
+        return Err(Undrawn { name: NAME, title: TITLE, reason: NO_BOXES });
     }
     let columns = if strata.len() > 6 { 4 } else { 3.min(strata.len()) };
     let panels: Vec<Panel> = strata.iter().map(|stratum| panel(&rows, metric, stratum)).collect();
-    let mut panels = panels.into_iter().peekable();
-    let mut page = Vec::new();
-    while panels.peek().is_some() {
-        page.push(Row { columns, height: 200.0, panels: panels.by_ref().take(columns).collect() });
-    }
     let name = wording::metric_in_text(metric);
+    let keys = keys(&rows, &name);
     Ok(Figure {
-        name: format!("correctness-{metric}"),
-        title: format!(
-            "Does {} predict a right answer?",
-            if metric == "cosine" { "attention on the objects".into() } else { name.clone() }
-        ),
-        caption: format!(
-            "AUROC of the {name} (last query, mean over heads, all objects) for telling right from wrong answers; one half is \
-             chance, below one half wrong answers look more at the objects. Band: 95 % image-bootstrap interval; bar along \
-             the lower edge: p < 0.05 by label permutation, corrected over layers by the maximum statistic. Grey: 95 % range of the AUROC under \
-             random boxes of the same area; dotted: under other items’ boxes. Dashed: the image’s share of \
-             attention, boxes or not; purple: how often the relation is answered rightly, which looks at no attention. Within \
-             relation counts only pairs of items of the same relation. The n of each panel is above it."
-        ),
-        keys: keys(&rows, &name),
-        rows: page,
+        name: NAME,
+        title: TITLE,
+        caption: caption(&name, &keys),
+        keys,
+        rows: Row::grid(columns, 200.0, panels),
     })
+}
+
+fn caption(name: &str, keys: &[Key]) -> String {
+    let has = |look: Pen| keys.iter().any(|key| key.look == Look::Line(look));
+    let mut caption = format!(
+        "AUROC of the {name} (last query, mean over heads, all objects) for telling right from wrong answers; one half is \
+         chance, below one half wrong answers look more at the objects. Blue band: 95 % image-bootstrap interval; bar along \
+         the lower edge: p < 0.05 by label permutation, corrected over layers by the maximum statistic. Grey band: 95 % range \
+         of the AUROC under random boxes of the same area; dotted: under other items’ boxes."
+    );
+    if has(IMAGE_SHARE) {
+        caption.push_str(" Green, dashed: the image’s share of attention, boxes or not.");
+    }
+    if has(RELATION_ONLY) {
+        caption.push_str(
+            " Purple: how often the item’s relation is answered rightly, a score that looks at no attention.",
+        );
+    }
+    caption + " Within relation counts only pairs of items of the same relation. The n of each panel is above it."
 }
 
 fn keys(rows: &[&Alignment], name: &str) -> Vec<Key> {

@@ -9,6 +9,8 @@ use super::theme::{MARGIN, PAGE_WIDTH};
 use super::wording;
 use crate::error::Result;
 
+pub const NAME: &str = "gallery";
+pub const TITLE: &str = "Where single answers looked";
 const COLUMNS: usize = 2;
 /// Between two panels; see the page's own gutter.
 const BETWEEN: f64 = 26.0;
@@ -42,13 +44,7 @@ pub fn figure(shown: &[Shown], images: &dyn Fn(&str) -> Option<RgbImage>) -> Res
             rows.push(Row { columns: COLUMNS, height, panels });
         }
     }
-    Ok(Figure {
-        name: "gallery".into(),
-        title: "Where single answers looked".into(),
-        caption: explanation(shown.len(), missing),
-        keys: Vec::new(),
-        rows,
-    })
+    Ok(Figure { name: NAME, title: TITLE, caption: explanation(shown.len(), missing), keys: Vec::new(), rows })
 }
 
 fn explanation(shown: usize, missing: usize) -> String {
@@ -65,8 +61,9 @@ fn explanation(shown: usize, missing: usize) -> String {
         }
     };
     format!(
-        "{look} Every map has its own scale, from zero to its largest patch. What the model does not see is faded. Chosen by \
-         the metric named under each, best and worst among right and among wrong answers: extremes, not typical items."
+        "{look} Every map has its own scale, from zero to its largest patch, by square root so that faint attention shows. \
+         What the model does not see is faded. Chosen by the metric named under each, best and worst among right and among \
+         wrong answers: extremes, not typical items."
     )
 }
 

@@ -5,7 +5,10 @@ use super::page::{Figure, Key, Look, Panel, Row};
 use super::panels::heatmap::{Cell, Heatmap};
 use super::rows::{Alignment, MEAN_HEAD};
 use super::theme::{ColorMap, DIVERGING, INK, VIRIDIS};
-use super::{Undrawn, wording};
+use super::{NO_BOXES, Undrawn, wording};
+
+const NAME: &str = "heads";
+const TITLE: &str = "Which heads look at the objects, and whose look predicts the answer";
 
 /// Left: mean fraction of image attention in the boxes. Right: AUROC of `metric` against correctness.
 pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
@@ -16,7 +19,7 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
     let fraction: Vec<&Alignment> = rows.iter().copied().filter(|row| row.metric == "fraction").collect();
     let against: Vec<&Alignment> = rows.iter().copied().filter(|row| row.metric == metric).collect();
     let (Some(any), false) = (against.first(), fraction.is_empty()) else {
-        return Err(Undrawn::new("no item has boxes that the model sees"));
+        return Err(Undrawn { name: NAME, title: TITLE, reason: NO_BOXES });
     };
     let (n_right, n_wrong) = (any.n_right, any.n_wrong);
     let most = fraction.iter().filter_map(|row| row.value).map(|value| value.value).fold(0.0, f64::max);
@@ -38,8 +41,8 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
         heatmap(&against, tell, Axis::linear("AUROC", 0.5 - reach, 0.5 + reach, Unit::Plain), DIVERGING),
     );
     Ok(Figure {
-        name: "heads".into(),
-        title: "Which heads look at the objects, and whose look predicts the answer".into(),
+        name: NAME,
+        title: TITLE,
         caption: format!(
             "Last query, union of all objects’ boxes, all items pooled. a: mean over items. b: AUROC for telling right from \
              wrong answers, white at one half; dots: p < 0.05 by label permutation, corrected over all layers \

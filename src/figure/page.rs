@@ -76,6 +76,18 @@ pub struct Row {
     pub panels: Vec<Panel>,
 }
 
+impl Row {
+    /// As many rows of `columns` panels as it takes.
+    pub fn grid(columns: usize, height: f64, panels: Vec<Panel>) -> Vec<Self> {
+        let mut panels = panels.into_iter().peekable();
+        let mut rows = Vec::new();
+        while panels.peek().is_some() {
+            rows.push(Self { columns, height, panels: panels.by_ref().take(columns.max(1)).collect() });
+        }
+        rows
+    }
+}
+
 /// One entry of the legend above the panels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Key {
@@ -116,8 +128,8 @@ pub enum Surround {
 /// A complete figure, not yet in any format.
 pub struct Figure {
     /// The file's stem.
-    pub name: String,
-    pub title: String,
+    pub name: &'static str,
+    pub title: &'static str,
     /// What is shown, how many items, which intervals, which nulls.
     pub caption: String,
     pub keys: Vec<Key>,
@@ -130,8 +142,8 @@ impl Figure {
         let mut canvas = Canvas::new(PAGE_WIDTH, 0.0);
         let width = PAGE_WIDTH - 2.0 * MARGIN;
         let mut top = MARGIN;
-        if surround == Surround::Captioned {
-            for line in font::wrap(&self.title, TITLE, Weight::Bold, width) {
+        if surround == Surround::Captioned && !self.title.is_empty() {
+            for line in font::wrap(self.title, TITLE, Weight::Bold, width) {
                 top += TITLE;
                 canvas.text(Text::new(line, (MARGIN, top), TITLE, INK).bold());
                 top += (LEADING - 1.0) * TITLE;
@@ -168,19 +180,23 @@ impl Figure {
 
     /// Writes `NAME.png` and `NAME.svg` into a folder that exists.
     pub fn write(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+        let canvas = self.canvas(Surround::Captioned);
         let files = ["png", "svg"].map(|extension| folder.join(format!("{}.{extension}", self.name)));
         for file in &files {
-            self.save(file)?;
+            self.save_canvas(&canvas, file)?;
         }
         Ok(files)
     }
 
     /// Writes one file, in the format that its extension names: `.png` or `.svg`.
     pub fn save(&self, file: &Path) -> Result<()> {
-        let canvas = self.canvas(Surround::Captioned);
+        self.save_canvas(&self.canvas(Surround::Captioned), file)
+    }
+
+    fn save_canvas(&self, canvas: &Canvas, file: &Path) -> Result<()> {
         let bytes = match file.extension().and_then(|extension| extension.to_str()) {
-            Some("png") => png::encode(&canvas)?,
-            Some("svg") => svg::encode(&canvas, &self.title)?.into_bytes(),
+            Some("png") => png::encode(canvas)?,
+            Some("svg") => svg::encode(canvas, self.title)?.into_bytes(),
             _ => {
                 return Err(Error::usage(format!("`{}` does not name a picture format", file.display()))
                     .with_help("end the file name in .png or .svg"));
@@ -246,8 +262,8 @@ mod tests {
     fn figure() -> Figure {
         let panel = || Panel::new("A panel", "n = 3", Block);
         Figure {
-            name: "blocks".into(),
-            title: "Two blocks and one".into(),
+            name: "blocks",
+            title: "Two blocks and one",
             caption: "A caption that says what is shown. ".repeat(12),
             keys: vec![Key::new("a block", Look::Patch(BLUE))],
             rows: vec![

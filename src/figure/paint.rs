@@ -14,9 +14,9 @@ pub(super) fn units(points: f64) -> i32 {
     (points * UNITS_PER_POINT).round() as i32
 }
 
-/// Size of a page in backend units.
+/// Size of a page in backend units, whole points each way.
 pub(super) fn extent(width: f64, height: f64) -> (u32, u32) {
-    (units(width).max(1) as u32, units(height).max(1) as u32)
+    (units(width.ceil()).max(2) as u32, units(height.ceil()).max(2) as u32)
 }
 
 /// Draws a shape; texts and pictures are each format's own business.

@@ -1,7 +1,6 @@
 //! A page as PNG: drawn at four pixels a point, then averaged down to two, so that every edge is smooth.
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::imageops;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
@@ -52,9 +51,17 @@ fn is_shape(mark: &Mark) -> bool {
 fn place(page: &mut RgbImage, area: &Area, pixels: &RgbImage) {
     let (left, top) = (units(area.left), units(area.top));
     let (width, height) = (units(area.right) - left, units(area.bottom) - top);
-    if width > 0 && height > 0 && pixels.width() > 0 && pixels.height() > 0 {
-        let stretched = imageops::resize(pixels, width as u32, height as u32, imageops::FilterType::Nearest);
-        imageops::replace(page, &stretched, i64::from(left), i64::from(top));
+    // Which pixel of the picture is under one of the page: the nearest, no smoothing.
+    let source = |at: i32, length: i32, pixels: u32| (i64::from(at) * i64::from(pixels) / i64::from(length)) as u32;
+    for row in 0..height {
+        for column in 0..width {
+            let from =
+                pixels.get_pixel_checked(source(column, width, pixels.width()), source(row, height, pixels.height()));
+            let to = u32::try_from(left + column).ok().zip(u32::try_from(top + row).ok());
+            if let (Some(from), Some(to)) = (from, to.and_then(|(x, y)| page.get_pixel_mut_checked(x, y))) {
+                *to = *from;
+            }
+        }
     }
 }
 
@@ -81,16 +88,20 @@ fn set(page: &mut RgbImage, text: &Text) {
 
 /// Every pixel the mean of a 2 by 2 square.
 fn halve(page: &RgbImage) -> RgbImage {
-    RgbImage::from_fn((page.width() / 2).max(1), (page.height() / 2).max(1), |x, y| {
-        let at = |dx: u32, dy: u32| {
-            page.get_pixel((2 * x + dx).min(page.width() - 1), (2 * y + dy).min(page.height() - 1)).0
-        };
-        let square = [at(0, 0), at(1, 0), at(0, 1), at(1, 1)];
-        Rgb(std::array::from_fn(|band| {
-            let sum: u16 = square.iter().map(|pixel| u16::from(pixel[band])).sum();
-            ((sum + 2) / 4) as u8
-        }))
-    })
+    let (width, height) = (page.width() / 2, page.height() / 2);
+    let stride = page.width() as usize * 3;
+    let mut bytes = Vec::with_capacity(width as usize * height as usize * 3);
+    for rows in page.as_raw().chunks_exact(2 * stride) {
+        let (upper, lower) = rows.split_at(stride);
+        for (upper, lower) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
+            for band in 0..3 {
+                let sum =
+                    [upper[band], upper[band + 3], lower[band], lower[band + 3]].map(u16::from).iter().sum::<u16>();
+                bytes.push(((sum + 2) / 4) as u8);
+            }
+        }
+    }
+    RgbImage::from_raw(width, height, bytes).unwrap_or_default()
 }
 
 #[cfg(test)]

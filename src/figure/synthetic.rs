@@ -49,11 +49,25 @@ pub fn write(run: &Path, shape: Shape) {
     save(run, "frames/attention", attention(shape));
     let manifest = serde_json::json!({
         "command": "vlmscope run analyses/attention-location.toml --out runs/demo",
-        "seed": 1, "model": {"path": "datasets/scenes-llava", "hash": "3f2a"}, "dataset": {"name": "scenes/pairs", "hash": "91bc"},
-        "study": {"question": "Does attention on the object predict a right answer?"},
-        "versions": {"vlmscope": "0.1.0", "burn": "0.22.1"},
+        "model": {"path": "datasets/scenes-llava", "blake3": "3f2a"},
+        "dataset": {"name": "scenes/pairs", "blake3": "91bc", "items": 600},
+        "study": {"title": "Attention location", "question": "Does attention on the object predict a right answer?"},
+        "vlmscope": "0.1.0",
     });
     fs::write(run.join("run.json"), serde_json::to_string_pretty(&manifest).unwrap()).unwrap();
+}
+
+/// Takes everything out of a run's tables that needs boxes.
+pub fn forget_boxes(run: &Path) {
+    for (table, column, kept) in
+        [("alignment", "target", "image"), ("gallery", "kind", ""), ("attention_share", "group", "image")]
+    {
+        let file = File::open(run.join(format!("tables/{table}.parquet"))).unwrap();
+        let frame = ParquetReader::new(file).finish().unwrap();
+        let keep: BooleanChunked =
+            frame.column(column).unwrap().str().unwrap().iter().map(|cell| Some(cell == Some(kept))).collect();
+        save(run, &format!("tables/{table}"), frame.filter(&keep).unwrap());
+    }
 }
 
 fn save(run: &Path, name: &str, mut frame: DataFrame) {
@@ -190,7 +204,8 @@ fn alignment(shape: Shape, random: &mut ChaCha8Rng) -> DataFrame {
             }
         }
     }
-    let targets = vec!["objects"; layers.len()];
+    let targets: Vec<&str> =
+        metrics.iter().map(|metric| if *metric == "image_share" { "image" } else { "objects" }).collect();
     let mut frame =
         df!("layer" => layers, "head" => heads, "metric" => metrics, "target" => targets, "stratum" => strata,
         "n_right" => rights, "n_wrong" => wrongs)
@@ -221,10 +236,16 @@ fn gallery(shape: Shape) -> DataFrame {
 }
 
 fn headline() -> DataFrame {
-    df!("name" => ["claim", "accuracy", "image_share"], "value" => [0.78, 0.853, 0.24], "ci_lo" => [0.72, 0.82, 0.23],
-        "ci_hi" => [0.84, 0.88, 0.25], "n" => [600u32; 3],
-        "note" => ["Attention on the objects predicts a right answer best in layer 4", "of the answers are right",
-            "of the last query's attention goes to the image in layer 4"])
+    df!("name" => ["items", "accuracy", "image share", "attention on the objects", "AUROC of cosine (all)",
+            "AUROC of cosine (within relation)"],
+        "value" => [600.0, 0.853, 0.24, 0.51, 0.781, 0.764], "ci_lo" => [None, Some(0.823), Some(0.231), Some(0.49), Some(0.724), Some(0.70)],
+        "ci_hi" => [None, Some(0.879), Some(0.249), Some(0.53), Some(0.836), Some(0.822)], "n" => [600u32; 6],
+        "note" => ["600 questions about 150 images",
+            "512 right, 88 wrong: 85.3 % (95 % Wilson interval 82.3 to 87.9); the most frequent answer is given in 27.0 %",
+            "the image receives 24.0 % of the last query's attention (95 % CI 23.1 to 24.9), mean over 6 layers and their heads",
+            "layer 3 puts 51.0 % of its image attention into the objects' boxes (95 % CI 49.0 to 53.0); boxes of the same size at random places would get 22.4 % (20.1 to 24.8), other items' boxes 24.2 %",
+            "layer 3: AUROC 0.781; 95 % CI 0.724 to 0.836; random boxes 0.445 to 0.555; p = 0.001 corrected over 6 layers; 512 right, 88 wrong",
+            "layer 3: AUROC 0.764; 95 % CI 0.700 to 0.822; random boxes 0.443 to 0.558; p = 0.001 corrected over 6 layers; 362 right, 88 wrong"])
     .unwrap()
 }
 

@@ -108,3 +108,26 @@ fn color_bar(canvas: &mut Canvas, bar: Area, scale: &Axis, colors: ColorMap) {
     let label = Text::new(&scale.label, (bar.right + 50.0, bar.center().1), LABEL, INK);
     canvas.text(label.upwards().align(Align::Middle));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::theme::VIRIDIS;
+    use super::*;
+
+    #[test]
+    fn the_first_head_is_at_the_bottom_and_gaps_are_grey() {
+        let cell = |x: f64, y: f64, value| Cell { x, y, value, marked: false };
+        let map = Heatmap {
+            x: Axis::counting("layer", 0, 1),
+            y: Axis::counting("head", 0, 1),
+            scale: Axis::linear("", 0.0, 1.0, super::super::super::axis::Unit::Plain),
+            colors: VIRIDIS,
+            cells: vec![cell(0.0, 0.0, Some(0.0)), cell(1.0, 1.0, Some(1.0)), cell(0.0, 1.0, None)],
+        };
+        let picture = map.picture();
+        let rgb = |color: Color| [color.red, color.green, color.blue];
+        assert_eq!(picture.get_pixel(0, 1).0, rgb(VIRIDIS.at(0.0)));
+        assert_eq!(picture.get_pixel(1, 0).0, rgb(VIRIDIS.at(1.0)));
+        assert_eq!((picture.get_pixel(0, 0).0, picture.get_pixel(1, 1).0), (rgb(UNDEFINED), rgb(UNDEFINED)));
+    }
+}

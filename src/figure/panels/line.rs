@@ -179,3 +179,52 @@ fn say(canvas: &mut Canvas, area: Area, message: &str) {
         y += LEADING * LABEL;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::axis::Unit;
+    use super::super::super::canvas;
+    use super::super::super::theme::BLUE;
+    use super::*;
+
+    fn draw(values: &[Option<f64>], undefined: Option<&str>) -> Canvas {
+        let samples = values.iter().enumerate().map(|(layer, value)| Sample {
+            x: layer as f64,
+            estimate: value.map(|value| Estimate { value, interval: Some((value - 0.1, value + 0.1)) }),
+            mark: Mark::Full,
+        });
+        let lines = Lines {
+            x: Axis::counting("layer", 0, 4),
+            y: Axis::linear("AUROC", 0.0, 1.0, Unit::Plain),
+            series: vec![Series { pen: Pen::solid(BLUE, 2.0), samples: samples.collect() }],
+            undefined: undefined.map(str::to_owned),
+            ..Lines::default()
+        };
+        let mut canvas = Canvas::new(300.0, 200.0);
+        lines.draw(&mut canvas, Area::new(0.0, 0.0, 300.0, 200.0));
+        canvas
+    }
+
+    #[test]
+    fn an_undefined_layer_is_a_gap() {
+        let canvas = draw(&[Some(0.5), Some(0.6), None, Some(0.7), Some(0.8)], None);
+        let strokes =
+            canvas.marks.iter().filter(|mark| matches!(mark, canvas::Mark::Stroke { color, .. } if *color == BLUE));
+        assert_eq!(strokes.count(), 2);
+        let discs = canvas.marks.iter().filter(|mark| matches!(mark, canvas::Mark::Disc { .. }));
+        assert_eq!(discs.count(), 4);
+    }
+
+    #[test]
+    fn a_lone_layer_still_shows_its_interval() {
+        let canvas = draw(&[None, Some(0.5), None], None);
+        assert!(canvas.marks.iter().any(|mark| matches!(mark, canvas::Mark::Stroke { color, path, .. }
+            if *color == BLUE && path[0].0 == path[1].0)));
+    }
+
+    #[test]
+    fn nothing_to_draw_gives_the_reason_instead() {
+        let canvas = draw(&[], Some("no wrong answer"));
+        assert!(canvas.texts().any(|text| text.content == "no wrong answer"));
+    }
+}

@@ -3,4 +3,5 @@
 pub mod heatmap;
 pub mod line;
 pub mod overlay;
+pub mod picture;
 pub mod stacked;

@@ -64,3 +64,28 @@ impl Draw for Stacked {
         plot.draw_axes(canvas);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::axis::Unit;
+    use super::super::super::png::rasterize;
+    use super::super::super::theme::{BLUE, ORANGE};
+    use super::*;
+
+    #[test]
+    fn shares_stand_on_each_other_to_scale() {
+        let share = |value| vec![(0.0, Estimate { value, interval: None })];
+        let stacked = Stacked {
+            x: Axis::counting("layer", 0, 0),
+            y: Axis::linear("%", 0.0, 1.0, Unit::Percent),
+            groups: vec![Group { color: BLUE, shares: share(0.25) }, Group { color: ORANGE, shares: share(0.75) }],
+        };
+        let room = Area::new(0.0, 0.0, 200.0, 240.0);
+        let mut canvas = Canvas::new(200.0, 240.0);
+        stacked.draw(&mut canvas, room);
+        let page = rasterize(&canvas).unwrap();
+        let plot = Plot::within(room, &stacked.x, &stacked.y);
+        let pixel = |share: f64| page.get_pixel((2.0 * plot.across(0.0)) as u32, (2.0 * plot.up(share)) as u32).0;
+        assert_eq!((pixel(0.2), pixel(0.3), pixel(0.95)), ([0x00, 0x72, 0xB2], [0xE6, 0x9F, 0x00], [0xE6, 0x9F, 0x00]));
+    }
+}

@@ -1,0 +1,165 @@
+//! The sentence that a report opens with: a reading of p-values and ranges that the tables hold, by a fixed rule.
+
+use crate::figure::rows::{Alignment, MEAN_HEAD};
+use crate::figure::wording;
+
+/// Below this, corrected over layers, a layer counts.
+const LEVEL: f64 = 0.05;
+
+/// What the alignment table says to the study's question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// A few words.
+    pub short: String,
+    /// The sentence or two that they stand for.
+    pub long: String,
+}
+
+/// What one stratum says.
+#[derive(Clone, Copy, Debug)]
+enum Finding<'a> {
+    /// No layer has both right and wrong answers to compare.
+    Undefined,
+    /// No layer passes.
+    Nothing,
+    /// The most telling layer.
+    Layer(&'a Alignment),
+}
+
+impl Verdict {
+    /// Reads one metric, all objects, mean over heads, pooled and within relation.
+    pub fn of(rows: &[Alignment], metric: &str) -> Self {
+        let name = wording::metric_in_text(metric);
+        let (pooled, within) = (Finding::of(rows, metric, "all"), Finding::of(rows, metric, "within relation"));
+        let verdict = |short: &str, long: String| Self { short: short.into(), long };
+        match (pooled, within) {
+            (Finding::Undefined, _) => {
+                verdict("Undefined.", "Right and wrong answers with boxes to compare are missing.".into())
+            }
+            (_, Finding::Layer(best)) => verdict(
+                direction(best),
+                format!(
+                    "Among items of the same relation, the {name} tells right from wrong answers; most clearly in layer {}{}.",
+                    best.layer,
+                    beyond(best)
+                ),
+            ),
+            (Finding::Layer(best), Finding::Nothing) => verdict(
+                "Pooled only.",
+                format!(
+                    "Over all items, the {name} tells right from wrong answers, most clearly in layer {}{}. Among items of the \
+                     same relation it does not in any layer: it may only tell relations apart.",
+                    best.layer,
+                    beyond(best)
+                ),
+            ),
+            (Finding::Layer(best), Finding::Undefined) => verdict(
+                direction(best),
+                format!(
+                    "Over all items, the {name} tells right from wrong answers, most clearly in layer {}{}. Within a relation \
+                     it cannot be tested.",
+                    best.layer,
+                    beyond(best)
+                ),
+            ),
+            (Finding::Nothing, _) => verdict(
+                "Not shown.",
+                format!("In no layer does the {name} tell right from wrong answers, after correction over layers."),
+            ),
+        }
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn of(rows: &'a [Alignment], metric: &str, stratum: &str) -> Self {
+        let here = rows.iter().filter(|row| {
+            row.head == MEAN_HEAD && row.metric == metric && row.target == "objects" && row.stratum == stratum
+        });
+        let defined: Vec<(&Alignment, f64)> =
+            here.filter_map(|row| Some((row, (row.auroc?.value - 0.5).abs()))).collect();
+        if defined.is_empty() {
+            return Self::Undefined;
+        }
+        let passing = defined.into_iter().filter(|(row, _)| row.p_max.is_some_and(|p| p < LEVEL));
+        // The first of equals.
+        passing
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
+            .map_or(Self::Nothing, |(row, _)| Self::Layer(row))
+    }
+}
+
+fn direction(row: &Alignment) -> &'static str {
+    match row.auroc {
+        Some(auroc) if auroc.value < 0.5 => "Yes, but reversed: wrong answers look more at the objects.",
+        _ => "Yes: right answers look more at the objects.",
+    }
+}
+
+/// Whether the boxes have to be in the right place for it.
+fn beyond(row: &Alignment) -> &'static str {
+    match (row.auroc, row.null) {
+        (Some(auroc), Some((low, high))) if auroc.value < low || auroc.value > high => {
+            ", beyond what random boxes of the same size give"
+        }
+        (_, Some(_)) => ", but random boxes of the same size do as well",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::table::Estimate;
+
+    fn row(stratum: &str, layer: i64, auroc: f64, p_max: f64) -> Alignment {
+        Alignment {
+            layer,
+            head: MEAN_HEAD,
+            metric: "cosine".into(),
+            target: "objects".into(),
+            stratum: stratum.into(),
+            n_right: 30,
+            n_wrong: 10,
+            value: None,
+            right: None,
+            wrong: None,
+            null_value: None,
+            other_value: None,
+            auroc: Some(Estimate { value: auroc, interval: None }),
+            null: Some((0.4, 0.6)),
+            other: None,
+            p_max: Some(p_max),
+        }
+    }
+
+    fn of(rows: &[Alignment]) -> Verdict {
+        Verdict::of(rows, "cosine")
+    }
+
+    #[test]
+    fn within_relation_decides() {
+        let rows =
+            [row("all", 1, 0.9, 0.001), row("within relation", 1, 0.7, 0.01), row("within relation", 2, 0.8, 0.01)];
+        let verdict = of(&rows);
+        assert_eq!(verdict.short, "Yes: right answers look more at the objects.");
+        assert!(verdict.long.contains("layer 2, beyond what random boxes"), "{}", verdict.long);
+        assert_eq!(of(&[row("all", 1, 0.9, 0.001), row("within relation", 1, 0.7, 0.2)]).short, "Pooled only.");
+    }
+
+    #[test]
+    fn a_reversed_or_absent_effect_is_not_sold_as_one() {
+        let rows = [row("all", 1, 0.2, 0.001), row("within relation", 1, 0.25, 0.01)];
+        assert!(of(&rows).short.contains("reversed"));
+        let rows = [row("all", 1, 0.62, 0.2), row("within relation", 1, 0.6, 0.3)];
+        assert_eq!(of(&rows).short, "Not shown.");
+        let rows = [row("all", 1, 0.59, 0.01), row("within relation", 1, 0.58, 0.01)];
+        assert!(of(&rows).long.contains("random boxes of the same size do as well"));
+    }
+
+    #[test]
+    fn one_class_is_undefined() {
+        let none = Alignment { auroc: None, p_max: None, ..row("all", 0, 0.5, 1.0) };
+        assert_eq!(of(&[none]).short, "Undefined.");
+        assert_eq!(of(&[]).short, "Undefined.");
+    }
+}
