@@ -5,7 +5,11 @@ mod support;
 
 /// Checkpoints as published, and as they arrive broken.
 mod checkpoint;
+/// The command line: help, lists, exit codes, requests that are wrong.
+mod cli;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
+/// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
+mod recording;
 /// The walk: rows on demand, padding, hooks.
 mod walk;

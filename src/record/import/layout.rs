@@ -128,7 +128,10 @@ impl Dump {
 
     /// The model that the items name.
     pub fn model(&self) -> String {
-        self.records.iter().find_map(|record| record.model.clone()).unwrap_or_else(|| "a model that the items do not name".into())
+        self.records
+            .iter()
+            .find_map(|record| record.model.clone())
+            .unwrap_or_else(|| "a model that the items do not name".into())
     }
 
     /// A file that a record names.
