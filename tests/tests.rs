@@ -5,9 +5,13 @@ mod support;
 
 /// Checkpoints as published, and as they arrive broken.
 mod checkpoint;
+/// The command line: help, lists, exit codes, requests that are wrong.
+mod cli;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
 /// Pixels, prompts and positions against references.
 mod processor;
+/// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
+mod recording;
 /// The walk: rows on demand, padding, hooks.
 mod walk;

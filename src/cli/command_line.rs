@@ -1,14 +1,17 @@
 //! The exact command, quoted for a shell.
 
-/// This program's command line; its first word is the program's plain name.
+/// This program's command line; its first word is the program's plain name. Without `--resume`, so that it makes the whole
+/// run anew.
 pub(super) fn command_line() -> String {
-    quoted(std::env::args().skip(1))
+    quoted(std::env::args().skip(1).filter(|word| word != RESUME))
 }
 
 /// The command that goes on where this one was interrupted.
 pub(super) fn with_resume(command: &str) -> String {
-    if command.split(' ').any(|word| word == "--resume") { command.into() } else { format!("{command} --resume") }
+    format!("{command} {RESUME}")
 }
+
+const RESUME: &str = "--resume";
 
 fn quoted(words: impl Iterator<Item = String>) -> String {
     let words = words.map(|word| quote(&word));
@@ -29,6 +32,6 @@ mod tests {
         let words = ["run", "my study.toml", "--out=runs/a", "it's", ""].map(String::from);
         let command = quoted(words.into_iter());
         assert_eq!(command, r"vlmscope run 'my study.toml' --out=runs/a 'it'\''s' ''");
-        assert_eq!(with_resume(&with_resume("vlmscope run a.toml")), "vlmscope run a.toml --resume");
+        assert_eq!(with_resume("vlmscope run a.toml"), "vlmscope run a.toml --resume");
     }
 }

@@ -8,6 +8,7 @@ mod capture;
 mod frame_file;
 pub mod import;
 mod live;
+mod pictures;
 mod plan;
 mod progress;
 mod recorded;
@@ -19,6 +20,7 @@ mod stage;
 
 pub use frame_file::{read_frame, write_frames};
 pub use live::Live;
+pub use pictures::Pictures;
 pub use plan::{ItemSize, Plan};
 pub use progress::Bar;
 pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};

@@ -144,8 +144,10 @@ impl Job<'_> {
 
 /// The error of one item, with its name.
 pub(super) fn name_item(item: &Item, error: &Error) -> Error {
-    let help = error.help().map(str::to_string);
-    Error::Data { message: format!("item `{}`: {error}", item.id), help }
+    let (message, place) = (error.to_string(), format!("item `{}`", item.id));
+    // A dataset names the item of an image itself.
+    let message = if message.starts_with(&place) { message } else { format!("{place}: {message}") };
+    Error::Data { message, help: error.help().map(str::to_string) }
 }
 
 fn write(shards: Shards<'_>, finished: &Receiver<Shard>, bar: &Bar) -> Result<()> {

@@ -32,7 +32,7 @@ pub struct Way<'a> {
     pub out: PathBuf,
     pub existing: Existing,
     pub bad_items: BadItems,
-    /// The exact command, for the manifest.
+    /// The command that makes the whole run, for the manifest.
     pub command: String,
     /// The command that goes on after an interruption.
     pub resume: String,
@@ -79,17 +79,15 @@ impl Stage {
             blake3: self.dataset.fingerprint(),
             items: self.items().len(),
         };
-        let model = CheckpointIdentity {
-            path: self.study.model.path.clone(),
-            blake3: fingerprint_checkpoint(&self.checkpoint)?,
-        };
+        let blake3 = Some(fingerprint_checkpoint(&self.checkpoint)?);
+        let model = CheckpointIdentity { path: self.study.model.path.clone(), blake3 };
         Ok(Manifest {
             vlmscope: env!("CARGO_PKG_VERSION").into(),
             command: command.into(),
             device: device_name(self.compute).into(),
             study: self.study.clone(),
             dataset,
-            model: Some(model),
+            model,
             import: None,
         })
     }

@@ -12,16 +12,14 @@ use crate::error::{Error, Result};
 pub struct Manifest {
     /// The version of vlmscope that recorded it.
     pub vlmscope: String,
-    /// The exact command, quoted for a shell.
+    /// The command that makes this run anew, quoted for a shell.
     pub command: String,
     /// Where the model ran: "cpu", "gpu"; "elsewhere" for an import.
     pub device: String,
     /// As it was carried out: the study file after the flags of the command line.
     pub study: Study,
     pub dataset: DatasetIdentity,
-    /// None for an import that does not say which model it looked at.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<CheckpointIdentity>,
+    pub model: CheckpointIdentity,
     /// Where the frames come from, if not from our own model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportIdentity>,
@@ -30,10 +28,11 @@ pub struct Manifest {
 /// Which checkpoint ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointIdentity {
-    /// As the study names it.
+    /// As the study names it, or the recording that was imported.
     pub path: String,
-    /// See [`super::fingerprint_checkpoint`].
-    pub blake3: String,
+    /// See [`super::fingerprint_checkpoint`]; None for an import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
 }
 
 /// Which items were asked.
@@ -78,36 +77,40 @@ impl Manifest {
 
     /// What another recording differs in: frames of the two must not be mixed. The analysis may differ, and so may the
     /// command.
-    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+    pub(super) fn differences(&self, asked: &Self) -> Vec<String> {
         let short = |hash: &str| hash.chars().take(12).collect::<String>();
-        let model = |manifest: &Self| match &manifest.model {
-            Some(model) => format!("{} ({})", model.path, short(&model.blake3)),
-            None => "elsewhere".into(),
+        let model = |of: &Self| match &of.model.blake3 {
+            Some(blake3) => format!("{} ({})", of.model.path, short(blake3)),
+            None => of.model.path.clone(),
         };
-        let dataset = |manifest: &Self| format!("{} ({})", manifest.dataset.name, short(&manifest.dataset.blake3));
-        let record = |manifest: &Self| serde_json::to_string(&manifest.study.record).unwrap_or_default();
-        let import = |manifest: &Self| match &manifest.import {
+        let import = |of: &Self| match &of.import {
             Some(import) => format!("{} scored by {}", import.path, import.scoring),
             None => "nothing".into(),
         };
-        let hash = |manifest: &Self| manifest.model.as_ref().map(|model| model.blake3.clone());
-        let aspects = [
-            ("the study", self.study.title.clone(), other.study.title.clone(), self.study.title == other.study.title),
-            ("the model", model(self), model(other), hash(self) == hash(other)),
-            ("the dataset", dataset(self), dataset(other), self.dataset.blake3 == other.dataset.blake3),
-            (
-                "the number of items",
-                self.dataset.items.to_string(),
-                other.dataset.items.to_string(),
-                self.dataset.items == other.dataset.items,
-            ),
-            ("[record]", record(self), record(other), self.study.record == other.study.record),
-            ("the device", self.device.clone(), other.device.clone(), self.device == other.device),
-            ("the import", import(self), import(other), import(self) == import(other)),
-            ("the version", self.vlmscope.clone(), other.vlmscope.clone(), self.vlmscope == other.vlmscope),
-        ];
-        let told = aspects.into_iter().filter(|(.., same)| !same);
-        told.map(|(aspect, here, there, _)| format!("{aspect}: {here} there, {there} asked")).collect()
+        let mut told = Vec::new();
+        let mut hold = |aspect: &str, show: &dyn Fn(&Self) -> String, same: bool| {
+            if !same {
+                told.push(format!("{aspect}: {} there, {} asked", show(self), show(asked)));
+            }
+        };
+        hold("the study", &|of| of.study.title.clone(), self.study.title == asked.study.title);
+        // The same checkpoint may lie elsewhere by now.
+        hold("the model", &model, self.model.blake3 == asked.model.blake3);
+        hold(
+            "the dataset",
+            &|of| format!("{} ({})", of.dataset.name, short(&of.dataset.blake3)),
+            self.dataset.blake3 == asked.dataset.blake3,
+        );
+        hold("the items", &|of| of.dataset.items.to_string(), self.dataset.items == asked.dataset.items);
+        hold(
+            "[record]",
+            &|of| serde_json::to_string(&of.study.record).unwrap_or_default(),
+            self.study.record == asked.study.record,
+        );
+        hold("the device", &|of| of.device.clone(), self.device == asked.device);
+        hold("the import", &import, import(self) == import(asked));
+        hold("the version", &|of| of.vlmscope.clone(), self.vlmscope == asked.vlmscope);
+        told
     }
 }
 
@@ -122,7 +125,7 @@ impl Manifest {
             device: "cpu".into(),
             study: toml::from_str(&study).unwrap(),
             dataset: DatasetIdentity { name: "scenes/pairs".into(), blake3: "d".repeat(64), items: 600 },
-            model: Some(CheckpointIdentity { path: "m".into(), blake3: "c".repeat(64) }),
+            model: CheckpointIdentity { path: "m".into(), blake3: Some("c".repeat(64)) },
             import: None,
         }
     }

@@ -45,8 +45,12 @@ impl RunFolder {
             return Err(Error::usage(format!("`{}` holds an unfinished recording of this study", root.display()))
                 .with_help("--resume goes on with it; to start afresh, remove the folder or name another with --out"));
         }
+        std::fs::create_dir_all(root).map_err(|source| Error::io("create", root, source))?;
+        if progress == Progress::Fresh || folder.manifest()? != *manifest {
+            folder.write_manifest(manifest)?;
+        }
+        // Only now, for a folder without a manifest must hold nothing, or it would be taken for somebody else's.
         std::fs::create_dir_all(folder.frames()).map_err(|source| Error::io("create", folder.frames(), source))?;
-        folder.write_manifest(manifest)?;
         Ok((folder, progress))
     }
 
@@ -62,7 +66,9 @@ impl RunFolder {
 
     fn progress_of(&self, asked: &Manifest) -> Result<Progress> {
         if !self.manifest_path().is_file() {
-            let occupied = std::fs::read_dir(&self.root).is_ok_and(|mut entries| entries.next().is_some());
+            let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+            // What a kill leaves while the manifest is written is nobody's.
+            let occupied = entries.map(|entry| entry.file_name()).any(|name| name != "run.json.part");
             if !occupied {
                 return Ok(Progress::Fresh);
             }
@@ -220,7 +226,7 @@ mod tests {
         other.study.record.heads = crate::study::Heads::Mean;
         assert!(first.differences(&other)[0].starts_with("[record]"));
         let mut other = first.clone();
-        other.model.as_mut().unwrap().blake3 = "e".repeat(64);
+        other.model.blake3 = Some("e".repeat(64));
         assert_eq!(first.differences(&other), ["the model: m (cccccccccccc) there, m (eeeeeeeeeeee) asked"]);
     }
 
@@ -231,6 +237,9 @@ mod tests {
         let error = RunFolder::prepare(place.path(), &Manifest::example("one"), Existing::Resume).unwrap_err();
         assert!(error.to_string().contains("not empty"), "{error}");
         assert!(RunFolder::open(place.path()).unwrap_err().to_string().contains("run.json"));
+        std::fs::remove_file(place.path().join("thesis.tex")).unwrap();
+        std::fs::write(place.path().join("run.json.part"), "{").unwrap();
+        assert!(RunFolder::prepare(place.path(), &Manifest::example("one"), Existing::Refuse).is_ok(), "a kill left it");
         std::fs::write(place.path().join("run.json"), "{}").unwrap();
         assert!(RunFolder::open(place.path()).unwrap().manifest().unwrap_err().to_string().contains("not a manifest"));
     }

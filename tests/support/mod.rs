@@ -1,4 +1,6 @@
-//! Copies of the fixtures that a test may spoil.
+//! Copies of the fixtures that a test may spoil, and the program as a user runs it.
+
+pub mod program;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

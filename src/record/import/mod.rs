@@ -28,8 +28,8 @@ use crate::analysis::Params;
 use crate::dataset::Item;
 use crate::error::Result;
 use crate::study::{
-    DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice, Progress, Recording,
-    RunFolder, Study,
+    CheckpointIdentity, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
+    Progress, Recording, RunFolder, Study,
 };
 
 /// Items whose tensors are read at once.
@@ -119,7 +119,7 @@ impl Import {
             device: "elsewhere".into(),
             study: self.study(&name, &dump),
             dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len() },
-            model: None,
+            model: CheckpointIdentity { path: dump.model(), blake3: None },
             import: Some(ImportIdentity {
                 path: dump.path.display().to_string(),
                 scoring: self.scoring.name().into(),

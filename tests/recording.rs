@@ -1,0 +1,182 @@
+//! Recording with the bundled model: killed, interrupted, on a full disk, with items that are broken.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::program::{Ended, Place, bytes, signal, wait_until};
+
+const STUDY: &str = r#"title = "Small"
+question = "Does it go on where it stopped?"
+[dataset]
+source = "scenes/pairs"
+limit = 150
+[record]
+batch = 8
+[[record.hidden]]
+sites = ["lm.0..3.resid"]
+groups = ["last", "object_1"]
+"#;
+
+/// Three shards: 64, 64 and 22 items.
+fn place() -> Place {
+    let place = Place::new();
+    place.write("study.toml", STUDY);
+    place
+}
+
+fn record<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["record", "study.toml", "--out", out], more].concat()
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_gives_the_same_bytes() {
+    let place = place();
+    place.run(&record("whole", &[])).expect(0);
+    let whole = bytes(&place.path("whole/frames"));
+    let names: Vec<_> = whole.keys().map(|name| name.display().to_string()).collect();
+    assert_eq!(names, ["attention.parquet", "hidden.parquet", "items.parquet"]);
+
+    // Killed at every change on disk, until there is none left: in the middle of a shard, between the files of one, while
+    // shards are joined, while they are removed.
+    let mut kills = 0;
+    for _ in 0..40 {
+        let before = bytes(&place.path("killed"));
+        let mut child = place.start(&record("killed", &["--resume"]));
+        let mut ended = None;
+        wait_until(|| {
+            ended = child.try_wait().unwrap();
+            ended.is_some() || bytes(&place.path("killed")) != before
+        });
+        if ended.is_some_and(|status| status.success()) {
+            break;
+        }
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        kills += 1;
+    }
+    place.run(&record("killed", &["--resume"])).expect(0);
+    assert!(kills >= 5, "only {kills} kills");
+    assert_eq!(bytes(&place.path("killed/frames")), whole, "after {kills} kills");
+}
+
+#[test]
+fn the_number_of_threads_does_not_show() {
+    let place = place();
+    place.run(&record("many", &["--limit", "24"])).expect(0);
+    let one = place.command(&record("one", &["--limit", "24"])).env("RAYON_NUM_THREADS", "1").output().unwrap();
+    Ended::from(one).expect(0);
+    assert_eq!(bytes(&place.path("one/frames")), bytes(&place.path("many/frames")));
+}
+
+#[test]
+fn ctrl_c_finishes_the_shard_and_prints_the_command_that_goes_on() {
+    let place = place();
+    let child = place.start(&record("run", &[]));
+    // From here on Ctrl-C is caught.
+    wait_until(|| place.path("run/run.json").is_file());
+    signal(&child, "INT");
+    let ended = Ended::from(child.wait_with_output().unwrap()).expect(130);
+    ended.says(&["go on with", "vlmscope record study.toml --out run --resume"]);
+    assert!(place.path("run/frames/items/part-00000.parquet").is_file(), "the shard at hand is finished");
+    assert!(!place.path("run/frames/items.parquet").exists());
+
+    let refused = place.run(&record("run", &[])).expect(2);
+    refused.says(&["unfinished recording", "--resume"]);
+    place.run(&record("run", &["--resume"])).expect(0);
+    place.run(&record("run", &[])).expect(0);
+    place.run(&record("whole", &[])).expect(0);
+    assert_eq!(bytes(&place.path("run/frames")), bytes(&place.path("whole/frames")));
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_loses_nothing() {
+    let place = place();
+    place.run(&record("whole", &[])).expect(0);
+    // No file may grow past 1 MB: shards do not, the joined attention frame does.
+    let words = record("run", &[]).join(" ");
+    let script = format!("trap '' XFSZ; ulimit -f 2048; exec {} {words}", env!("CARGO_BIN_EXE_vlmscope"));
+    let output = Command::new("sh").args(["-c", &script]).current_dir(place.path("")).stdin(Stdio::null()).output();
+    let ended = Ended::from(output.unwrap()).expect(1);
+    ended.says(&["no room to write", "attention.parquet", "--resume"]);
+    assert!(place.path("run/frames/items/part-00002.parquet").is_file(), "every shard is kept");
+    place.run(&record("run", &["--resume"])).expect(0);
+    assert_eq!(bytes(&place.path("run/frames")), bytes(&place.path("whole/frames")));
+}
+
+/// A dataset of three items whose second image breaks off in the middle.
+fn broken_dataset(place: &Place) {
+    let question = "Where is the red circle in relation to the blue square? Answer with left, right, above or below.";
+    let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, (x * y) as u8]));
+    let mut lines = Vec::new();
+    for id in ["a", "b", "c"] {
+        let path = place.path(&format!("{id}.png"));
+        picture.save(&path).unwrap();
+        if id == "b" {
+            let whole = std::fs::read(&path).unwrap();
+            std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        }
+        let item = serde_json::json!({
+            "id": id, "image": format!("{id}.png"), "question": question, "gold": "left",
+            "options": ["left", "right", "above", "below"],
+        });
+        lines.push(item.to_string());
+    }
+    place.write("items.jsonl", lines.join("\n"));
+}
+
+#[test]
+fn a_broken_image_stops_the_run_or_is_skipped_and_listed() {
+    let place = place();
+    broken_dataset(&place);
+    let stopped = place.run(&record("run", &["--dataset", "items.jsonl"])).expect(1);
+    stopped.says(&["item `b`", "b.png", "--skip-bad-items"]);
+    let skipped = place.run(&record("run", &["--dataset", "items.jsonl", "--skip-bad-items", "--resume"])).expect(3);
+    skipped.says(&["1 items were skipped", "b: "]);
+    assert!(std::fs::read_to_string(place.path("run/skipped.json")).unwrap().contains("\"b\""));
+    let items = vlmscope::record::read_frame(&place.path("run/frames/items.parquet"), Some(&["item"])).unwrap();
+    assert_eq!(items.height(), 2);
+}
+
+#[test]
+fn the_folder_of_another_study_is_refused() {
+    let place = place();
+    place.run(&record("run", &["--limit", "8"])).expect(0);
+    let kept = bytes(&place.path("run"));
+    place.run(&record("run", &["--limit", "9"])).expect(2).says(&[
+        "`run` holds another run",
+        "8 there, 9 asked",
+        "--out",
+    ]);
+    place.write("study.toml", STUDY.replace("Small", "Another"));
+    place.run(&record("run", &["--limit", "8", "--resume"])).expect(2).says(&["Small there, Another asked"]);
+    assert_eq!(bytes(&place.path("run")), kept, "refusing changes nothing");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_before_any_work() {
+    let place = place();
+    place.write("file", "");
+    let begun = std::time::Instant::now();
+    place.run(&record("file/run", &[])).expect(1).says(&["cannot create", "file/run"]);
+    place.run(&record("/dev/null/run", &[])).expect(1).says(&["cannot create", "/dev/null/run"]);
+    assert!(begun.elapsed().as_secs() < 30);
+}
+
+#[test]
+fn a_dry_run_tells_and_writes_nothing() {
+    let place = place();
+    let told = place.run(&record("run", &["--dry-run", "--json"])).expect(0);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!((told["items"].as_u64(), told["rows"]["items"].as_u64()), (Some(150), Some(150)));
+    assert_eq!(told["rows"]["hidden"].as_u64(), Some(150 * 3 * 2));
+    assert!(told["bytes"].as_u64().unwrap() > 0 && told["seconds"].as_f64().unwrap() > 0.0);
+    assert!(!place.path("run").exists());
+    // What it tells is what is then recorded.
+    place.run(&record("run", &["--limit", "8"])).expect(0);
+    let rows = |name: &str| {
+        vlmscope::record::read_frame(&place.path(&format!("run/frames/{name}.parquet")), None).unwrap().height() as u64
+    };
+    assert_eq!(rows("attention") * 150, told["rows"]["attention"].as_u64().unwrap() * 8);
+    assert_eq!(rows("hidden"), 8 * 3 * 2);
+    assert!(!Path::new(&place.path("run/frames/items")).exists());
+}
