@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
+use crate::record::Pictures;
 use crate::report;
 use crate::study::RunFolder;
 
@@ -23,11 +24,20 @@ pub struct Report {
 
 pub(super) fn run(args: &Report) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
-    report::write(&folder)?;
+    draw(&folder)?;
     if args.json {
         println!("{}", json!({"run": folder.root(), "report": folder.report()}));
     } else {
         println!("report: {}", folder.report().display());
     }
+    Ok(())
+}
+
+/// Figures and report of a run, on its images as far as they are at hand.
+pub(super) fn draw(folder: &RunFolder) -> Result<()> {
+    let pictures = Pictures::of(folder).map_err(|error| {
+        eprintln!("note: {error}; the gallery draws the grid alone");
+    });
+    report::write(folder.root(), &|item| pictures.as_ref().ok()?.get(item))?;
     Ok(())
 }

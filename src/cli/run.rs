@@ -4,9 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::Done;
+use super::report::draw;
 use super::study_flags::{StudyFlags, list_skipped};
+use crate::analysis;
 use crate::error::Result;
-use crate::{analysis, report};
 
 /// Carry out a study: record, analyse, report.
 #[derive(Args, Debug)]
@@ -27,7 +28,7 @@ pub(super) fn run(args: &Run) -> Result<Done> {
     }
     let folder = args.flags.record(&stage)?;
     analysis::run(folder.root(), &folder.manifest()?.study.analysis)?;
-    report::write(&folder)?;
+    draw(&folder)?;
     let skipped = folder.skipped()?;
     list_skipped(&skipped);
     if args.flags.json {
