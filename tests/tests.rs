@@ -9,6 +9,8 @@ mod checkpoint;
 mod cli;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
+/// Pixels, prompts and positions against references.
+mod processor;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
 /// The walk: rows on demand, padding, hooks.

@@ -172,7 +172,10 @@ fn best_auroc(rows: &[Aligned], metric: &str, target: &str, stratum: &str) -> Op
         None => "undefined: no relation has both right and wrong answers".into(),
         Some(auroc) => [
             Some(format!("layer {}: AUROC {auroc:.3}", best.cell.layer)),
-            verdict.auroc.interval.map(|i| format!("95 % CI {:.3} to {:.3}", i.lo, i.hi)),
+            Some(match verdict.auroc.interval {
+                Some(i) => format!("95 % CI {:.3} to {:.3}", i.lo, i.hi),
+                None => "no CI: too few, or perfectly apart".into(),
+            }),
             verdict.random_auroc.map(|i| format!("random boxes {:.3} to {:.3}", i.lo, i.hi)),
             verdict.other_auroc.map(|i| format!("other items' boxes {:.3} to {:.3}", i.lo, i.hi)),
             best.p_max.map(|p| format!("p = {p:.3} corrected over {}", counted(layers, "layer"))),

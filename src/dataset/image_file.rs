@@ -136,3 +136,113 @@ fn to_rgb(image: DynamicImage) -> Result<RgbImage> {
 fn map<P: image::Pixel>(image: &image::ImageBuffer<P, Vec<P::Subpixel>>, rgb: impl Fn(&P) -> [u8; 3]) -> RgbImage {
     RgbImage::from_fn(image.width(), image.height(), |x, y| image::Rgb(rgb(image.get_pixel(x, y))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(name)
+    }
+
+    /// Sizes and hashes are what `make.py` beside the files printed, that is what Pillow 13.0.0 decodes.
+    #[test]
+    fn files_are_decoded_to_the_pixels_of_pillow() {
+        for (name, width, height, hash) in [
+            ("alpha.png", 37, 26, "ad4af06f0d9c0119"),
+            ("alpha.webp", 37, 26, "ad4af06f0d9c0119"),
+            ("cmyk.jpg", 37, 26, "788cc0353d25c3ea"),
+            ("cmyk.tif", 37, 26, "ad4af06f0d9c0119"),
+            ("grey.jpg", 37, 26, "d687d84d5cce3127"),
+            ("grey16.png", 37, 26, "be82512e55e18a5a"),
+            ("moving.gif", 37, 26, "9bf00d3bcfddf60c"),
+            ("one-bit.png", 37, 26, "8e17ebacd3b68b16"),
+            ("oriented.jpg", 37, 26, "cbfd0088cec2793f"),
+            ("oriented.tif", 26, 37, "d0d30c4e0e751697"),
+            ("palette-alpha.png", 37, 26, "f38b93e499f12ffa"),
+            ("palette.bmp", 37, 26, "cddb1f8f4d33df2b"),
+            ("plain.jpg", 37, 26, "18bd59b41a2df844"),
+            ("plain.webp", 37, 26, "753ccf5d9a83b152"),
+            ("progressive.jpg", 37, 26, "789ddf2056eed9e5"),
+            ("restart.jpg", 37, 26, "8b05e6d379cfdbfc"),
+            ("rgb16.png", 9, 5, "f09deefee410d7fd"),
+            ("wide.png", 20_000, 2, "2949e2263fa6842b"),
+            ("ycck.jpg", 37, 26, "aa0e4a65d3a17833"),
+        ] {
+            let image = open_rgb(&fixture(name)).unwrap();
+            assert_eq!(image.dimensions(), (width, height), "{name}");
+            assert_eq!(&blake3::hash(image.as_raw()).to_hex()[..16], hash, "{name}");
+        }
+    }
+
+    /// What opening a file of these bytes complains of.
+    fn complaint(bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("picture.png");
+        std::fs::write(&path, bytes).unwrap();
+        let error = open_rgb(&path).unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        let message = error.to_string();
+        assert!(message.contains("picture.png"), "{message}");
+        message
+    }
+
+    #[test]
+    fn a_missing_file_and_a_folder_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = open_rgb(&folder.path().join("gone.png")).unwrap_err().to_string();
+        assert!(missing.contains("cannot read") && missing.contains("gone.png"), "{missing}");
+        assert!(open_rgb(folder.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_image_is_an_error() {
+        assert!(complaint(b"").contains("empty"));
+        assert!(complaint(b"These are no pixels, whatever the name says.").contains("is not an image"));
+        assert!(complaint(b"P6 1 1 255 rgb").contains("not supported (Pnm)"));
+    }
+
+    #[test]
+    fn sizes_beyond_the_limits_are_errors() {
+        let read = |name: &str| std::fs::read(fixture(name)).unwrap();
+        assert!(
+            complaint(&read("bomb.png")).contains("100000 x 100000 pixels, more than the limit of 178956970 pixels")
+        );
+        complaint(&read("zero.png"));
+        let mut jpeg = read("plain.jpg");
+        let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        jpeg[frame + 7..frame + 9].fill(0);
+        assert!(complaint(&jpeg).contains("size is 0 x 26"));
+        jpeg[frame + 5..frame + 9].fill(0xFF);
+        assert!(complaint(&jpeg).contains("65535 x 65535"));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_an_error() {
+        for name in
+            ["plain.jpg", "progressive.jpg", "restart.jpg", "alpha.png", "alpha.webp", "palette.bmp", "oriented.tif"]
+        {
+            let bytes = std::fs::read(fixture(name)).unwrap();
+            for part in 1..8 {
+                complaint(&bytes[..bytes.len() * part / 8]);
+            }
+        }
+    }
+
+    #[test]
+    fn jpegs_of_other_kinds_say_which() {
+        let jpeg = std::fs::read(fixture("plain.jpg")).unwrap();
+        let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        let with = |at: usize, value: u8| {
+            let mut changed = jpeg.clone();
+            changed[frame + at] = value;
+            complaint(&changed)
+        };
+        assert!(with(1, 0xC9).contains("arithmetic"));
+        assert!(with(1, 0xC3).contains("lossless"));
+        assert!(with(4, 12).contains("12 bits a sample, expected 8"));
+        assert!(with(9, 2).contains("2 colour components"));
+        assert!(with(11, 0x90).contains("sampling factor"));
+        assert!(with(12, 3).contains("quantisation table is missing"));
+    }
+}

@@ -27,7 +27,13 @@ impl Compute {
 
 #[cfg(feature = "gpu")]
 fn gpu() -> Result<Device> {
-    Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice))
+    let device = Device::new(burn_wgpu::WgpuDevice::default());
+    // The runtime starts with the first tensor, and panics where there is no adapter.
+    let first = std::panic::catch_unwind(|| burn::tensor::Tensor::<1>::zeros([1], &device).into_data());
+    first.map(|_| device.clone()).map_err(|_| {
+        crate::error::Error::usage("no GPU that Vulkan, Metal or DirectX 12 can use was found")
+            .with_help("install the driver's Vulkan library, or compute with `--device cpu`")
+    })
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
     tensors: BTreeMap<String, (Vec<usize>, Values)>,
+    question: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +42,10 @@ impl Reference {
         let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|error| Error::data(format!("{}: not a complete safetensors file: {error}", path.display())))?;
+        let metadata = SafeTensors::read_metadata(&bytes).ok().and_then(|(_, metadata)| metadata.metadata().clone());
+        if let Some(question) = metadata.and_then(|metadata| metadata.get("question").cloned()) {
+            self.question = Some(question);
+        }
         for (name, view) in file.tensors() {
             let data = view.data();
             let values = match view.dtype() {
@@ -55,6 +60,11 @@ impl Reference {
             self.tensors.insert(name, (view.shape().to_vec(), values));
         }
         Ok(())
+    }
+
+    /// The question that the prompt asks, where the file says so.
+    pub fn question(&self) -> Option<&str> {
+        self.question.as_deref()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

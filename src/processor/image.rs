@@ -87,25 +87,27 @@ impl ImageProcessing {
     }
 
     /// Width and height of the image after resizing.
-    fn resized(&self, width: u32, height: u32) -> (u32, u32) {
+    fn resized(&self, width: u32, height: u32) -> Result<(u32, u32)> {
         match self.resize {
-            None => (width, height),
-            Some((Size::Exact { width, height }, _)) => (width, height),
+            None => Ok((width, height)),
+            Some((Size::Exact { width, height }, _)) => Ok((width, height)),
             Some((Size::ShortestEdge(short), _)) => {
-                // Truncated, as Python's int(short * long / short_side) is.
-                let longer = |long: u32, side: u32| (u64::from(short) * u64::from(long)) as f64 / f64::from(side);
-                if width <= height {
-                    (short, longer(height, width) as u32)
-                } else {
-                    (longer(width, height) as u32, short)
+                let (side, long) = (width.min(height), width.max(height));
+                // Truncated, as Python's int(short * long / side) is.
+                let longer = (u64::from(short) * u64::from(long)) as f64 / f64::from(side);
+                if longer >= f64::from(u32::MAX) {
+                    return Err(Error::data(format!(
+                        "an image of {width} x {height} pixels is too narrow to be resized to a shorter side of {short}"
+                    )));
                 }
+                Ok(if width <= height { (short, longer as u32) } else { (longer as u32, short) })
             }
         }
     }
 
     /// Prepares one image of at least one pixel.
-    pub fn apply(&self, image: &RgbImage) -> Pixels {
-        let resized = self.resized(image.width(), image.height());
+    pub fn apply(&self, image: &RgbImage) -> Result<Pixels> {
+        let resized = self.resized(image.width(), image.height())?;
         let (width, height) = self.crop.unwrap_or(resized);
         let (left, top) = (crop_offset(resized.0, width), crop_offset(resized.1, height));
         let (columns, rows) = (overlap(left, width, resized.0), overlap(top, height, resized.1));
@@ -115,7 +117,7 @@ impl ImageProcessing {
         // Where the kept part lies in the crop: beyond the padding.
         let padding = ((-left).max(0) as u32, (-top).max(0) as u32);
         let values = self.tensor(&kept, (width, height), padding);
-        Pixels { values, width, height, resized, offset: (left, top) }
+        Ok(Pixels { values, width, height, resized, offset: (left, top) })
     }
 
     /// `image` as `[3, height, width]`, black around it where it is smaller.
@@ -277,10 +279,11 @@ mod tests {
     #[test]
     fn the_shorter_side_is_resized_and_the_longer_truncated() {
         let to = |edge| plain(Some((Size::ShortestEdge(edge), Filter::Bicubic)), None);
-        assert_eq!(to(336).resized(1280, 960), (448, 336));
-        assert_eq!(to(28).resized(61, 43), (39, 28)); // 39.72
-        assert_eq!(to(28).resized(43, 61), (28, 39));
-        assert_eq!(to(28).resized(7, 7), (28, 28));
+        assert_eq!(to(336).resized(1280, 960).unwrap(), (448, 336));
+        assert_eq!(to(28).resized(61, 43).unwrap(), (39, 28)); // 39.72
+        assert_eq!(to(28).resized(43, 61).unwrap(), (28, 39));
+        assert_eq!(to(28).resized(7, 7).unwrap(), (28, 28));
+        assert!(to(336).resized(1, 100_000_000).unwrap_err().to_string().contains("too narrow"));
     }
 
     /// Odd differences of size, against numpy's and Pillow's rounding.
@@ -288,7 +291,7 @@ mod tests {
     fn crops_and_paddings_are_centred_as_in_the_reference() {
         let image = RgbImage::from_fn(3, 1, |x, _| image::Rgb([10 * (x as u8 + 1), 0, 0]));
         let red = |crop: (u32, u32)| {
-            let pixels = plain(None, Some(crop)).apply(&image);
+            let pixels = plain(None, Some(crop)).apply(&image).unwrap();
             (pixels.values[..(crop.0 * crop.1) as usize].to_vec(), pixels.offset)
         };
         assert_eq!(red((2, 1)), (vec![10., 20.], (0, 0)));
@@ -301,7 +304,7 @@ mod tests {
     #[test]
     fn an_extreme_aspect_ratio_costs_nothing() {
         let image = RgbImage::from_pixel(20_000, 1, image::Rgb([7, 8, 9]));
-        let pixels = plain(Some((Size::ShortestEdge(336), Filter::Bicubic)), Some((336, 336))).apply(&image);
+        let pixels = plain(Some((Size::ShortestEdge(336), Filter::Bicubic)), Some((336, 336))).apply(&image).unwrap();
         assert_eq!(pixels.resized, (6_720_000, 336));
         assert!(pixels.values[..336 * 336].iter().all(|red| *red == 7.0));
     }

@@ -99,7 +99,7 @@ impl Family for Llava {
     }
 
     fn picture(&self, image: &RgbImage) -> Result<Picture> {
-        let pixels = self.processing.apply(image);
+        let pixels = self.processing.apply(image)?;
         if (pixels.width, pixels.height) != (self.side, self.side) {
             return Err(Error::data(format!(
                 "the processor files make images of {} x {} pixels, the vision tower in config.json takes {side} x {side}",

@@ -95,7 +95,11 @@ impl Processor {
 
     /// The prompt for one question about one image, answers to be chosen among `options` (may be empty).
     pub fn prepare(&self, image: &RgbImage, question: &str, options: &[String]) -> Result<Prepared> {
-        let picture = self.family.picture(image)?;
+        self.ask(self.picture(image)?, question, options)
+    }
+
+    /// As [`prepare`](Self::prepare), about an image that is prepared already: several questions about one image share it.
+    pub fn ask(&self, picture: Picture, question: &str, options: &[String]) -> Result<Prepared> {
         let prompt = self.prompt(question)?;
         let (text, question_at) = expand(&prompt, self.family.image_token(), &picture.text)?;
         let encoded = self.tokenizer.encode(&text)?;
@@ -120,6 +124,13 @@ impl Processor {
 
     /// One image, without a question.
     pub fn picture(&self, image: &RgbImage) -> Result<Picture> {
+        if image.width() == 0 || image.height() == 0 {
+            return Err(Error::data(format!(
+                "the image has no pixels: its size is {} x {}",
+                image.width(),
+                image.height()
+            )));
+        }
         self.family.picture(image)
     }
 

@@ -152,7 +152,7 @@ mod tests {
             ("{{ \"it's a\".title() }}", "It'S A"),
             ("[{{ ' a '.strip() }}{{ 'xxa'.lstrip('x') }}{{ 'a\n'.rstrip() }}]", "[aaa]"),
             ("{{ 'a,b,c'.split(',', 1)[1] }} {{ 'a  b'.split()[1] }}", "b,c b"),
-            ("{{ 'abc'.startswith(('x', 'a')) }} {{ 'abc'.endswith('b') }}", "true false"),
+            ("{{ 'abc'.startswith(('x', 'a')) }} {{ 'abc'.endswith('b') }}", "True False"),
             ("{{ ', '.join(['a', 'b']) }} {{ 'aXbX'.replace('X', '-', 1) }}", "a, b a-bX"),
             ("{{ 'é<i>'.find('<i>') }} {{ 'aa'.count('a') }}", "1 2"),
         ] {
@@ -164,7 +164,7 @@ mod tests {
     fn dictionaries_behave_as_in_python() {
         assert_eq!(render("{{ {'a': 1}.get('a') }} {{ {'a': 1}.get('b', 2) }}"), "1 2");
         assert_eq!(render("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}"), "a1");
-        assert_eq!(render("{{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }}"), "[\"a\"] [1]");
+        assert_eq!(render("{{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }}"), "['a'] [1]");
     }
 
     #[test]

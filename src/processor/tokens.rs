@@ -140,6 +140,7 @@ pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested")]
 mod tests {
     use super::*;
 

@@ -1,49 +1,6 @@
-//! The frames: what each column holds. One row a measurement; every reader and writer of the crate means this.
+//! The frames: what each column holds. Every reader and writer of the crate means this.
 //!
-//! # `frames/items.parquet`: one row an item, in the order of the dataset
-//!
-//! | column | type | what |
-//! |---|---|---|
-//! | `item` | str | unique |
-//! | `image` | str | the image's name; items that share it are one cluster |
-//! | `image_width`, `image_height` | u32 | pixels |
-//! | `question` | str | |
-//! | `options` | list(str) | |
-//! | `gold` | str | the right option |
-//! | `relation`, `familiarity` | str? | strata |
-//! | `answer` | str | the option that the model chose at the last position |
-//! | `generated` | str? | greedy text, where the study asks for it |
-//! | `p_options` | list(f32)? | probability of each option's first token among the whole vocabulary |
-//! | `confidence` | f32? | largest probability in the vocabulary at the first answer token |
-//! | `correct` | bool | |
-//! | `pair`, `set` | str? | which items are contrasts of each other |
-//! | `grid_rows`, `grid_cols` | u32 | the patch grid |
-//! | `seen_x1` .. `seen_y2` | f64 | the part of the image that the grid covers, original pixels |
-//! | `object_{k}` | str? | name of the k-th object, from 1 |
-//! | `object_{k}_boxes` | list(f64) | x1, y1, x2, y2 of each box, original pixels; empty: not annotated |
-//! | `object_{k}_visible` | f64? | share of the boxes' area that the model sees |
-//! | `object_{k}_outside` | bool? | whether any of it lies outside what the model sees |
-//!
-//! # `frames/attention.parquet`: one row a (item, layer, head, query), in that order
-//!
-//! | column | type | what |
-//! |---|---|---|
-//! | `item` | str | |
-//! | `layer`, `head` | i16 | head -1: the mean over the layer's heads, always there; then each head, unless the study says `heads = "mean"` |
-//! | `query` | str | "last" |
-//! | `bos`, `image`, `text`, `last` | f32 | shares of the row's mass; they sum to 1 |
-//! | `background` | f32? | `image - objects` |
-//! | `object_{k}`, `objects` | f32? | mass times covered share of the patch, summed; `objects`: the union of all |
-//! | `row` | array(f32, rows * cols) | mass on each patch, row-major; sums to `image` |
-//!
-//! # `frames/hidden.parquet`: one row a (item, site, group)
-//!
-//! | column | type | what |
-//! |---|---|---|
-//! | `item`, `site`, `group` | str | |
-//! | `vector` | array(f32, width) | mean over the group's positions |
-//!
-//! What an import does not know is null.
+#![doc = include_str!("../../docs/frames.md")]
 
 use polars::prelude::*;
 

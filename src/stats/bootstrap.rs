@@ -6,47 +6,14 @@
 
 use rand::Rng;
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{Block, LANES, Lanes};
 use super::seed::rng;
-use super::{Pairs, Ranking};
+use super::{Pairs, Ranking, Sum, Tally};
 
 /// How often each item was drawn, in each replicate.
 #[derive(Clone, Debug)]
 pub struct Replicates {
     weights: Lanes,
-}
-
-/// A weighted sum and its weight: the mean of a group, ready to be pooled with another group's.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sum {
-    pub total: f64,
-    pub weight: f64,
-}
-
-impl Sum {
-    /// Over the listed items, each once.
-    pub fn over(values: &[f64], items: impl Iterator<Item = u32>) -> Self {
-        items.fold(Self::default(), |sum, item| sum + Self { total: values[item as usize], weight: 1.0 })
-    }
-
-    /// `None` where nothing was summed.
-    pub fn mean(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.total / self.weight)
-    }
-}
-
-impl std::ops::Add for Sum {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { total: self.total + other.total, weight: self.weight + other.weight }
-    }
-}
-
-impl std::ops::AddAssign for Sum {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
 }
 
 impl Replicates {
@@ -65,55 +32,90 @@ impl Replicates {
         Self { weights }
     }
 
-    /// Pairs of right and wrong items in each replicate, O(ranked items) each.
-    pub fn pairs(&self, ranking: &Ranking, right: &[bool]) -> Vec<Pairs> {
-        self.weights.map(|weights| {
-            let (mut wrong, mut rights, mut concordant) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-            for tie in ranking.ties() {
+    /// Tallies each part (the ranking of one group) in every replicate: `[part][replicate]`, O(ranked items) each.
+    pub fn tallies(&self, parts: &[Ranking], scores: &[f64], right: &[bool]) -> Vec<Vec<Tally>> {
+        self.weights.map(parts, |weights, part| {
+            let mut lanes = TallyLanes::default();
+            for tie in part.ties() {
                 if let &[item] = tie {
-                    let weight = &weights[item as usize];
-                    if right[item as usize] {
-                        for lane in 0..LANES {
-                            concordant[lane] += weight[lane] * wrong[lane];
-                            rights[lane] += weight[lane];
-                        }
+                    let item = item as usize;
+                    if right[item] {
+                        lanes.one_right(&weights[item], scores[item]);
                     } else {
-                        for lane in 0..LANES {
-                            wrong[lane] += weight[lane];
-                        }
+                        lanes.one_wrong(&weights[item], scores[item]);
                     }
                 } else {
-                    let (mut right_here, mut wrong_here) = ([0.0; LANES], [0.0; LANES]);
-                    for &item in tie {
-                        let here = if right[item as usize] { &mut right_here } else { &mut wrong_here };
-                        for (sum, weight) in here.iter_mut().zip(&weights[item as usize]) {
-                            *sum += weight;
-                        }
+                    // Wrong items first, so that right ones can count those of the tie half.
+                    let before = lanes.wrong;
+                    for &item in tie.iter().filter(|&&item| !right[item as usize]) {
+                        lanes.one_wrong(&weights[item as usize], scores[item as usize]);
                     }
-                    for lane in 0..LANES {
-                        concordant[lane] += right_here[lane] * (wrong[lane] + wrong_here[lane] / 2.0);
-                        rights[lane] += right_here[lane];
-                        wrong[lane] += wrong_here[lane];
+                    let after = lanes.wrong;
+                    lanes.wrong = std::array::from_fn(|lane| (before[lane] + after[lane]) / 2.0);
+                    for &item in tie.iter().filter(|&&item| right[item as usize]) {
+                        lanes.one_right(&weights[item as usize], scores[item as usize]);
                     }
+                    lanes.wrong = after;
                 }
             }
-            std::array::from_fn(|lane| Pairs { concordant: concordant[lane], total: rights[lane] * wrong[lane] })
+            lanes.finish()
         })
     }
 
     /// Weighted sum of `values` over `items` in each replicate.
     pub fn sums(&self, values: &[f64], items: &[u32]) -> Vec<Sum> {
-        self.weights.map(|weights| {
+        let walk = |weights: &Block, items: &&[u32]| {
             let (mut total, mut weight) = ([0.0; LANES], [0.0; LANES]);
-            for &item in items {
-                let value = values[item as usize];
-                for (lane, drawn) in weights[item as usize].iter().enumerate() {
-                    total[lane] += drawn * value;
-                    weight[lane] += drawn;
-                }
+            for &item in *items {
+                add(&mut total, &mut weight, &weights[item as usize], values[item as usize]);
             }
             std::array::from_fn(|lane| Sum { total: total[lane], weight: weight[lane] })
+        };
+        self.weights.map(&[items], walk).concat()
+    }
+}
+
+/// A tally in every lane, while walking up a ranking.
+struct TallyLanes {
+    right: [f64; LANES],
+    right_total: [f64; LANES],
+    wrong: [f64; LANES],
+    wrong_total: [f64; LANES],
+    concordant: [f64; LANES],
+}
+
+impl Default for TallyLanes {
+    fn default() -> Self {
+        let zero = [0.0; LANES];
+        Self { right: zero, right_total: zero, wrong: zero, wrong_total: zero, concordant: zero }
+    }
+}
+
+impl TallyLanes {
+    fn one_right(&mut self, weights: &[f64; LANES], score: f64) {
+        for ((concordant, wrong), weight) in self.concordant.iter_mut().zip(&self.wrong).zip(weights) {
+            *concordant += weight * wrong;
+        }
+        add(&mut self.right_total, &mut self.right, weights, score);
+    }
+
+    fn one_wrong(&mut self, weights: &[f64; LANES], score: f64) {
+        add(&mut self.wrong_total, &mut self.wrong, weights, score);
+    }
+
+    fn finish(&self) -> [Tally; LANES] {
+        std::array::from_fn(|lane| Tally {
+            right: Sum { total: self.right_total[lane], weight: self.right[lane] },
+            wrong: Sum { total: self.wrong_total[lane], weight: self.wrong[lane] },
+            pairs: Pairs { concordant: self.concordant[lane], total: self.right[lane] * self.wrong[lane] },
         })
+    }
+}
+
+fn add(total: &mut [f64; LANES], sum: &mut [f64; LANES], weights: &[f64; LANES], value: f64) {
+    for ((total, sum), weight) in total.iter_mut().zip(sum).zip(weights) {
+        *total += weight * value;
+        *sum += weight;
     }
 }
 
@@ -133,10 +135,9 @@ mod tests {
         let replicates = Replicates::draw(&[0, 1, 1, 2, 3], 50, 1);
         let drawn = weights(&replicates, 5);
         assert_eq!(drawn[1], drawn[2]);
-        for replicate in 0..50 {
-            assert_eq!(drawn[0][replicate] + drawn[1][replicate] + drawn[3][replicate] + drawn[4][replicate], 4.0);
-        }
-        assert!(drawn[0].iter().any(|&weight| weight == 0.0) && drawn[0].iter().any(|&weight| weight > 1.0));
+        let total = |replicate: usize| [0, 1, 3, 4].iter().map(|&item: &usize| drawn[item][replicate]).sum::<f64>();
+        assert!((0..50).all(|replicate| total(replicate) == 4.0));
+        assert!(drawn[0].contains(&0.0) && drawn[0].iter().any(|&weight| weight > 1.0));
     }
 
     #[test]
@@ -145,13 +146,21 @@ mod tests {
         let right = [true, false, true, false, true, false, true];
         let replicates = Replicates::draw(&[0, 1, 2, 3, 4, 5, 6], 40, 3);
         let drawn = weights(&replicates, 7);
-        let pairs = replicates.pairs(&Ranking::of(&scores), &right);
-        for (replicate, pairs) in pairs.into_iter().enumerate() {
+        let ranking = Ranking::of(&scores);
+        let [tallies] = &replicates.tallies(&[ranking], &scores, &right)[..] else { panic!("one part") };
+        for (replicate, tally) in tallies.iter().enumerate() {
             let repeated: Vec<usize> =
                 (0..7).flat_map(|item| std::iter::repeat_n(item, drawn[item][replicate] as usize)).collect();
             let scores: Vec<f64> = repeated.iter().map(|&item| scores[item]).collect();
             let right: Vec<bool> = repeated.iter().map(|&item| right[item]).collect();
-            assert_eq!(pairs, Pairs::count(&Ranking::of(&scores), &right));
+            let group_of = vec![Some(0); scores.len()];
+            let expected = Tally::by_group(&Ranking::of(&scores), &scores, &right, &group_of, 1)[0];
+            assert_eq!(
+                (tally.pairs, tally.right.weight, tally.wrong.weight),
+                (expected.pairs, expected.right.weight, expected.wrong.weight)
+            );
+            assert!((tally.right.total - expected.right.total).abs() < 1e-12);
+            assert!((tally.wrong.total - expected.wrong.total).abs() < 1e-12);
         }
     }
 
@@ -186,8 +195,8 @@ mod tests {
             let replicates = Replicates::draw(&clusters, 400, study);
             let means = replicates.sums(&values, &items);
             let mean = Interval::of_draws(means.into_iter().filter_map(Sum::mean)).unwrap();
-            let pairs = replicates.pairs(&Ranking::of(&values), &right);
-            let auroc = Interval::of_draws(pairs.into_iter().filter_map(Pairs::auroc)).unwrap();
+            let tallies = replicates.tallies(&[Ranking::of(&values)], &values, &right).concat();
+            let auroc = Interval::of_draws(tallies.into_iter().filter_map(|tally| tally.pairs.auroc())).unwrap();
             mean_held += u32::from(mean.lo <= 0.8 && 0.8 <= mean.hi);
             auroc_held += u32::from(auroc.lo <= 0.875 && 0.875 <= auroc.hi);
         }

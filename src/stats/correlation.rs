@@ -2,45 +2,52 @@
 
 /// Pearson's correlation of two equally long series; `None` where either does not vary.
 pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
-    let n = x.len().min(y.len()) as f64;
-    let (mean_x, mean_y) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
-    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
-    for (x, y) in x.iter().zip(y) {
-        let (dx, dy) = (x - mean_x, y - mean_y);
-        xx += dx * dx;
-        yy += dy * dy;
-        xy += dx * dy;
-    }
-    ratio(xy, xx, yy)
+    let mut moments = Moments::default();
+    moments.add(x.iter().copied().zip(y.iter().copied()));
+    moments.correlation()
 }
 
 /// Point-biserial correlation of a score with being right, within groups: each group's mean is taken from both first, so
 /// that groups that differ in accuracy and in score do not correlate for that alone. One group: the usual coefficient.
 /// Each group lists its items; NaN scores are left out. `None` where nothing varies.
 pub fn point_biserial(scores: &[f64], right: &[bool], groups: &[&[u32]]) -> Option<f64> {
-    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
+    let mut moments = Moments::default();
     for group in groups {
-        let known: Vec<(f64, f64)> = group
-            .iter()
-            .map(|&item| (scores[item as usize], f64::from(u8::from(right[item as usize]))))
-            .filter(|(score, _)| !score.is_nan())
-            .collect();
-        let n = known.len() as f64;
-        let mean_x = known.iter().map(|(x, _)| x).sum::<f64>() / n;
-        let mean_y = known.iter().map(|(_, y)| y).sum::<f64>() / n;
-        for (x, y) in known {
-            let (dx, dy) = (x - mean_x, y - mean_y);
-            xx += dx * dx;
-            yy += dy * dy;
-            xy += dx * dy;
-        }
+        let pairs = group.iter().map(|&item| (scores[item as usize], f64::from(u8::from(right[item as usize]))));
+        moments.add(pairs.filter(|(score, _)| !score.is_nan()));
     }
-    ratio(xy, xx, yy)
+    moments.correlation()
 }
 
-fn ratio(xy: f64, xx: f64, yy: f64) -> Option<f64> {
-    let scale = (xx * yy).sqrt();
-    (scale > 0.0).then(|| (xy / scale).clamp(-1.0, 1.0))
+/// Sums of squares and products about the mean, of several groups each about its own.
+#[derive(Default)]
+struct Moments {
+    xx: f64,
+    yy: f64,
+    xy: f64,
+    /// About zero: what rounding is small against.
+    raw_xx: f64,
+    raw_yy: f64,
+}
+
+impl Moments {
+    fn add(&mut self, pairs: impl Iterator<Item = (f64, f64)> + Clone) {
+        let (n, sum_x, sum_y) = pairs.clone().fold((0.0, 0.0, 0.0), |(n, sx, sy), (x, y)| (n + 1.0, sx + x, sy + y));
+        for (x, y) in pairs {
+            let (dx, dy) = (x - sum_x / n, y - sum_y / n);
+            self.xx += dx * dx;
+            self.yy += dy * dy;
+            self.xy += dx * dy;
+            self.raw_xx += x * x;
+            self.raw_yy += y * y;
+        }
+    }
+
+    fn correlation(&self) -> Option<f64> {
+        // A constant series may differ from its own mean in the last bit.
+        let varies = self.xx > 1e-24 * self.raw_xx && self.yy > 1e-24 * self.raw_yy;
+        varies.then(|| (self.xy / (self.xx * self.yy).sqrt()).clamp(-1.0, 1.0))
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +61,8 @@ mod tests {
         assert!((r - 0.8).abs() < 1e-12);
         assert_eq!(pearson(&[1.0, 1.0], &[1.0, 2.0]), None);
         assert_eq!(pearson(&[], &[]), None);
+        // The mean of these is not 0.1 to the last bit.
+        assert_eq!(pearson(&[0.1; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), None);
     }
 
     #[test]

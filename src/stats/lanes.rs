@@ -31,10 +31,16 @@ impl Lanes {
         Self { count, blocks: (0..count).into_par_iter().step_by(LANES).map(block).collect() }
     }
 
-    /// Applies `walk` to every block and returns one result per replicate, in order.
-    pub fn map<T: Copy>(&self, walk: impl Fn(&Block) -> [T; LANES]) -> Vec<T> {
-        let mut results: Vec<T> = self.blocks.iter().flat_map(walk).collect();
-        results.truncate(self.count);
+    /// Applies `walk` to every block and part; for each part, one result per replicate, in order. All parts are done with a
+    /// block before the next one, which then need not come from memory again.
+    pub fn map<P, T: Copy>(&self, parts: &[P], walk: impl Fn(&Block, &P) -> [T; LANES]) -> Vec<Vec<T>> {
+        let mut results: Vec<Vec<T>> = parts.iter().map(|_| Vec::with_capacity(self.blocks.len() * LANES)).collect();
+        for block in &self.blocks {
+            for (results, part) in results.iter_mut().zip(parts) {
+                results.extend_from_slice(&walk(block, part));
+            }
+        }
+        results.iter_mut().for_each(|results| results.truncate(self.count));
         results
     }
 }

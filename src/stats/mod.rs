@@ -10,6 +10,7 @@
 //! | [`wilson`] | interval of a proportion |
 //! | [`correlation`] | Pearson and point-biserial, pooled or within groups |
 //! | [`ranking`] | items by score, ties marked: sorted once, used by everything below |
+//! | [`tally`] | sums and pairs by group, which add up |
 //! | [`auroc`] | does a right answer score higher than a wrong one? |
 //! | [`bootstrap`] | how far would an estimate move with other images? |
 //! | [`permutation`] | how far would it move by chance alone, for one test or the largest of many? |
@@ -22,11 +23,13 @@ pub mod permutation;
 pub mod ranking;
 pub mod seed;
 pub mod summary;
+pub mod tally;
 pub mod wilson;
 
 pub use auroc::{Pairs, auroc};
-pub use bootstrap::{Replicates, Sum};
+pub use bootstrap::Replicates;
 pub use permutation::{Maximum, Relabelings};
 pub use ranking::Ranking;
 pub use summary::{Interval, mean, quantile};
+pub use tally::{Sum, Tally};
 pub use wilson::wilson;

@@ -41,18 +41,19 @@ impl Relabelings {
         Self { labels }
     }
 
-    /// Pairs under each permutation, O(ranked items) each.
+    /// Pairs of each part (the ranking of one group) under every permutation: `[part][permutation]`, O(ranked items) each.
     ///
     /// With u the number of items that an item beats (ties half, itself included), concordant = sum of u over the items
     /// called right, less rights^2 / 2: among themselves the right ones beat each other exactly half of the time.
-    pub fn pairs(&self, ranking: &Ranking) -> Vec<Pairs> {
-        let n = ranking.len() as f64;
-        self.labels.map(|labels| {
+    pub fn pairs(&self, parts: &[Ranking]) -> Vec<Vec<Pairs>> {
+        let parts: Vec<Vec<(u32, f64)>> = parts.iter().map(|part| part.beaten().collect()).collect();
+        self.labels.map(&parts, |labels, part| {
+            let n = part.len() as f64;
             let (mut rights, mut beaten) = ([0.0; LANES], [0.0; LANES]);
-            for (item, u) in ranking.beaten() {
-                for (lane, label) in labels[item as usize].iter().enumerate() {
-                    rights[lane] += label;
-                    beaten[lane] += label * u;
+            for &(item, u) in part {
+                for ((rights, beaten), label) in rights.iter_mut().zip(&mut beaten).zip(&labels[item as usize]) {
+                    *rights += label;
+                    *beaten += label * u;
                 }
             }
             std::array::from_fn(|lane| Pairs {
@@ -122,7 +123,7 @@ mod tests {
 
     /// What an item is called in each permutation.
     fn labels(relabelings: &Relabelings, item: usize) -> Vec<f64> {
-        relabelings.labels.map(|block| block[item])
+        relabelings.labels.map(&[item], |block, &item| block[item]).concat()
     }
 
     #[test]
@@ -132,10 +133,11 @@ mod tests {
         let clusters: Vec<usize> = (0..20).collect();
         let relabelings = Relabelings::draw(&right, &clusters, &strata, 40, 5);
         let columns: Vec<Vec<f64>> = (0..20).map(|item| labels(&relabelings, item)).collect();
-        for permutation in 0..40 {
-            let rights = |stratum| (0..19).filter(|i| i % 2 == stratum).map(|i| columns[i][permutation]).sum::<f64>();
-            assert_eq!((rights(0), rights(1), columns[19][permutation]), (4.0, 3.0, 0.0));
-        }
+        let rights = |permutation: usize, stratum: usize| -> f64 {
+            columns.iter().take(19).skip(stratum).step_by(2).map(|column| column[permutation]).sum()
+        };
+        assert!((0..40).all(|permutation| (rights(permutation, 0), rights(permutation, 1)) == (4.0, 3.0)));
+        assert!(columns[19].iter().all(|&label| label == 0.0));
         assert!(columns[0].contains(&0.0) && columns[18].contains(&1.0));
     }
 
@@ -159,7 +161,8 @@ mod tests {
         let relabelings = Relabelings::draw(&right, &clusters, &[Some(0); 7], 64, 2);
         let columns: Vec<Vec<f64>> = (0..7).map(|item| labels(&relabelings, item)).collect();
         let ranking = Ranking::of(&scores);
-        for (permutation, pairs) in relabelings.pairs(&ranking).into_iter().enumerate() {
+        let pairs = relabelings.pairs(std::slice::from_ref(&ranking)).concat();
+        for (permutation, pairs) in pairs.into_iter().enumerate() {
             let right: Vec<bool> = columns.iter().map(|column| column[permutation] == 1.0).collect();
             assert_eq!(pairs, Pairs::count(&ranking, &right));
         }
@@ -176,7 +179,7 @@ mod tests {
                 let ranking = Ranking::of(&scores);
                 let relabelings = Relabelings::draw(&right, &clusters, &[Some(0); 40], 99, study);
                 let observed = Pairs::count(&ranking, &right).distance();
-                p_value(observed, relabelings.pairs(&ranking).into_iter().map(Pairs::distance))
+                p_value(observed, relabelings.pairs(&[ranking]).concat().into_iter().map(Pairs::distance))
             })
             .collect();
         p_values.sort_by(f64::total_cmp);
@@ -199,8 +202,8 @@ mod tests {
             .collect();
         let relabelings = Relabelings::draw(&right, &clusters, &[Some(0); 120], 499, 1);
         let mut maximum = Maximum::default();
-        for layer in &layers {
-            maximum.absorb(relabelings.pairs(layer).into_iter().map(Pairs::distance));
+        for pairs in relabelings.pairs(&layers) {
+            maximum.absorb(pairs.into_iter().map(Pairs::distance));
         }
         let p_max: Vec<f64> =
             layers.iter().map(|layer| maximum.p_value(Pairs::count(layer, &right).distance())).collect();

@@ -32,10 +32,13 @@ impl Ranking {
                     parts[group].order.push(item);
                 }
             }
-            for part in &mut parts {
-                let end = part.order.len() as u32;
-                if end > part.ends.last().copied().unwrap_or(0) {
-                    part.ends.push(end);
+            for &item in tie {
+                if let Some(group) = group_of[item as usize] {
+                    let part = &mut parts[group];
+                    let end = part.order.len() as u32;
+                    if part.ends.last() != Some(&end) {
+                        part.ends.push(end);
+                    }
                 }
             }
         }

@@ -239,7 +239,10 @@ mod tests {
         assert!(RunFolder::open(place.path()).unwrap_err().to_string().contains("run.json"));
         std::fs::remove_file(place.path().join("thesis.tex")).unwrap();
         std::fs::write(place.path().join("run.json.part"), "{").unwrap();
-        assert!(RunFolder::prepare(place.path(), &Manifest::example("one"), Existing::Refuse).is_ok(), "a kill left it");
+        assert!(
+            RunFolder::prepare(place.path(), &Manifest::example("one"), Existing::Refuse).is_ok(),
+            "a kill left it"
+        );
         std::fs::write(place.path().join("run.json"), "{}").unwrap();
         assert!(RunFolder::open(place.path()).unwrap().manifest().unwrap_err().to_string().contains("not a manifest"));
     }

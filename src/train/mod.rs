@@ -1,5 +1,7 @@
 //! Training the bundled model organisms: small true LLaVAs, from random weights, on rendered scenes.
 
+mod card;
+mod chart;
 mod checkpoint;
 mod curve;
 mod evaluate;
@@ -20,6 +22,7 @@ use rayon::prelude::*;
 
 use crate::dataset::scenes::{Kind, Stream};
 use crate::error::{Error, Result};
+use crate::model::VisionLanguage;
 use crate::model::checkpoint::Random;
 use crate::model::families::{Llava, LlavaConfig};
 use crate::processor::Processor;
@@ -121,10 +124,12 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
                 Progress::at(done).save(&work, &model, &keys, &optimiser)?;
             }
         }
-        crate::model::checkpoint::save(&model, &keys, &folder.join("model.safetensors"))
+        crate::model::checkpoint::save(&model, &keys, &folder.join("model.safetensors"))?;
+        bar.finish();
+        let model = model.valid();
+        card::write(folder, recipe, model.parameters(), &evaluate(&model, processor, usize::MAX)?)
     })?;
-    bar.finish();
-    Ok(())
+    chart::draw(&work, folder)
 }
 
 /// The batch of a step, and the kind of each question in it. A pure function of recipe and step.

@@ -17,6 +17,9 @@ pub struct Recipe {
     pub optimiser: Optimiser,
     /// One after the other.
     pub phases: Vec<Phase>,
+    /// The step to end at, where that is before the phases do. The learning rate still follows the whole plan.
+    #[serde(default)]
+    pub stop: Option<usize>,
     /// Steps between two looks at held-out accuracy, each followed by a checkpoint to resume from.
     pub look_every: usize,
     /// Items of each test set in such a look; the model card counts all of them.
@@ -95,8 +98,14 @@ impl Recipe {
         Ok(recipe)
     }
 
-    pub fn steps(&self) -> usize {
+    /// Steps that are planned.
+    fn planned(&self) -> usize {
         self.phases.iter().map(|phase| phase.steps).sum()
+    }
+
+    /// Steps that are taken.
+    pub fn steps(&self) -> usize {
+        self.stop.map_or(self.planned(), |stop| stop.min(self.planned()))
     }
 
     /// The phase of a step, and how far into it the step is, from 0 to 1.
@@ -117,7 +126,7 @@ impl Recipe {
         if step < warm_up {
             return rate * (step + 1) as f64 / warm_up as f64;
         }
-        let done = (step - warm_up) as f64 / (self.steps() - warm_up).max(1) as f64;
+        let done = (step - warm_up) as f64 / self.planned().saturating_sub(warm_up).max(1) as f64;
         rate * (floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()))
     }
 }

@@ -1,10 +1,10 @@
 //! All that one score says about being right: sums and pairs, as observed, in every bootstrap replicate, under every
 //! permutation and in every draw of a null. Evidence of several groups adds up.
 
-use super::strata::{Partition, Pool, Strata};
+use super::strata::{Partition, Pool, Strata, Stratum};
 use crate::stats::correlation::point_biserial;
 use crate::stats::permutation::p_value;
-use crate::stats::{Interval, Pairs, Ranking, Relabelings, Replicates, Sum};
+use crate::stats::{Interval, Pairs, Ranking, Relabelings, Replicates, Sum, Tally};
 
 /// What stays the same for every score of a run: labels, strata, and the draws of images and labels.
 pub struct Judge<'a> {
@@ -65,36 +65,6 @@ struct Evidence {
     other: Vec<Tally>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    right: Sum,
-    wrong: Sum,
-    pairs: Pairs,
-}
-
-impl Tally {
-    fn of(scores: &[f64], right: &[bool], ranking: &Ranking) -> Self {
-        let (mut rights, mut wrongs) = (Sum::default(), Sum::default());
-        for &item in ranking.items() {
-            let one = Sum { total: scores[item as usize], weight: 1.0 };
-            *(if right[item as usize] { &mut rights } else { &mut wrongs }) += one;
-        }
-        Self { right: rights, wrong: wrongs, pairs: Pairs::count(ranking, right) }
-    }
-
-    fn all(self) -> Sum {
-        self.right + self.wrong
-    }
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.right += other.right;
-        self.wrong += other.wrong;
-        self.pairs += other.pairs;
-    }
-}
-
 impl<'a> Judge<'a> {
     /// Draws images and labels once, for all scores. `clusters` numbers each item's image.
     pub fn new(
@@ -117,54 +87,60 @@ impl<'a> Judge<'a> {
 
     /// One verdict per stratum, in table order.
     pub fn weigh(&self, scored: &Scored) -> Vec<Verdict> {
-        let own = Ranking::of(scored.own);
-        let random: Vec<Ranking> = scored.random.iter().map(|draw| Ranking::of(draw)).collect();
-        let other: Vec<Ranking> = scored.other.iter().map(|draw| Ranking::of(draw)).collect();
-        let mut verdicts: Vec<Option<Verdict>> = vec![None; self.strata.strata.len()];
-        for (at, partition) in self.strata.partitions.iter().enumerate() {
-            let rankings = own.split(&partition.group_of, partition.groups);
-            let mut evidence: Vec<Evidence> =
-                rankings.iter().map(|ranking| self.evidence(scored, at, ranking)).collect();
-            for (draws, rankings, into) in [
-                (scored.random, &random, (|e| &mut e.random) as fn(&mut Evidence) -> &mut Vec<Tally>),
-                (scored.other, &other, |e| &mut e.other),
-            ] {
-                for (draw, ranking) in draws.iter().zip(rankings) {
-                    let parts = ranking.split(&partition.group_of, partition.groups);
-                    for (evidence, part) in evidence.iter_mut().zip(&parts) {
-                        into(evidence).push(Tally::of(draw, self.right, part));
-                    }
+        let ranking = Ranking::of(scored.own);
+        let split = |partition: &Partition| ranking.split(&partition.group_of, partition.groups);
+        let parts: Vec<Vec<Ranking>> = self.strata.partitions.iter().map(split).collect();
+        let evidence = self.evidence(scored, &ranking, &parts);
+        let verdict = |stratum: &Stratum| {
+            let (parts, evidence) = (&parts[stratum.partition], &evidence[stratum.partition]);
+            match stratum.pool {
+                Pool::One(group) => self.verdict(scored.own, &evidence[group], &[parts[group].items()]),
+                Pool::Within => {
+                    let both = |group: &usize| evidence[*group].observed.pairs.total > 0.0;
+                    let groups: Vec<usize> = (0..parts.len()).filter(both).collect();
+                    let items: Vec<&[u32]> = groups.iter().map(|&group| parts[group].items()).collect();
+                    self.verdict(scored.own, &Evidence::sum(groups.iter().map(|&group| &evidence[group])), &items)
                 }
             }
-            for (stratum, verdict) in self.strata.strata.iter().zip(&mut verdicts).filter(|(s, _)| s.partition == at) {
-                *verdict = Some(match stratum.pool {
-                    Pool::One(group) => self.verdict(scored.own, &evidence[group], &[rankings[group].items()]),
-                    Pool::Within => {
-                        let both = |group: &usize| evidence[*group].observed.pairs.total > 0.0;
-                        let groups: Vec<usize> = (0..partition.groups).filter(both).collect();
-                        let items: Vec<&[u32]> = groups.iter().map(|&group| rankings[group].items()).collect();
-                        let pooled = Evidence::sum(groups.into_iter().map(|group| &evidence[group]));
-                        self.verdict(scored.own, &pooled, &items)
-                    }
-                });
-            }
-        }
-        verdicts.into_iter().flatten().collect()
+        };
+        self.strata.strata.iter().map(verdict).collect()
     }
 
-    /// Observed, resampled and relabelled, but without nulls.
-    fn evidence(&self, scored: &Scored, partition: usize, ranking: &Ranking) -> Evidence {
-        let (right, wrong): (Vec<u32>, Vec<u32>) = ranking.items().iter().partition(|&&item| self.right[item as usize]);
-        let rights = self.replicates.sums(scored.own, &right);
-        let wrongs = self.replicates.sums(scored.own, &wrong);
-        let pairs = self.replicates.pairs(ranking, self.right);
-        let replicates = rights.into_iter().zip(wrongs).zip(pairs);
-        Evidence {
-            observed: Tally::of(scored.own, self.right, ranking),
-            replicates: replicates.map(|((right, wrong), pairs)| Tally { right, wrong, pairs }).collect(),
-            permutations: self.relabelings[partition].pairs(ranking),
-            ..Evidence::default()
+    /// Of every group of every partition.
+    fn evidence(&self, scored: &Scored, ranking: &Ranking, parts: &[Vec<Ranking>]) -> Vec<Vec<Evidence>> {
+        let mut replicates = self.replicates.tallies(&parts.concat(), scored.own, self.right).into_iter();
+        let by_group = |scores: &[f64], ranking: &Ranking| -> Vec<Vec<Tally>> {
+            let of = |p: &Partition| Tally::by_group(ranking, scores, self.right, &p.group_of, p.groups);
+            self.strata.partitions.iter().map(of).collect()
+        };
+        let mut evidence: Vec<Vec<Evidence>> = by_group(scored.own, ranking)
+            .into_iter()
+            .zip(&self.relabelings)
+            .zip(parts)
+            .map(|((observed, relabelings), parts)| {
+                let permutations = relabelings.pairs(parts);
+                let groups = observed.into_iter().zip(permutations).zip(&mut replicates);
+                let gather = |((observed, permutations), replicates)| Evidence {
+                    observed,
+                    replicates,
+                    permutations,
+                    ..Evidence::default()
+                };
+                groups.map(gather).collect()
+            })
+            .collect();
+        for (draws, into) in [
+            (scored.random, (|evidence| &mut evidence.random) as fn(&mut Evidence) -> &mut Vec<Tally>),
+            (scored.other, |evidence| &mut evidence.other),
+        ] {
+            for draw in draws {
+                let tallies = by_group(draw, &Ranking::of(draw));
+                for (evidence, tally) in evidence.iter_mut().flatten().zip(tallies.into_iter().flatten()) {
+                    into(evidence).push(tally);
+                }
+            }
         }
+        evidence
     }
 
     fn verdict(&self, scores: &[f64], evidence: &Evidence, groups: &[&[u32]]) -> Verdict {
@@ -194,9 +170,12 @@ impl<'a> Judge<'a> {
             other_value: null_mean(other),
             auroc: Estimate {
                 value: auroc,
+                // Where right and wrong are perfectly apart every replicate agrees: the sample is too small to say how
+                // sure that is, not large enough to be certain.
                 interval: (n_right >= 2 && n_wrong >= 2)
                     .then(|| Interval::of_draws(replicates.iter().filter_map(|replicate| replicate.pairs.auroc())))
-                    .flatten(),
+                    .flatten()
+                    .filter(|interval| interval.lo < interval.hi),
             },
             random_auroc: auroc.and_then(|_| null_auroc(random)),
             other_auroc: auroc.and_then(|_| null_auroc(other)),

@@ -19,7 +19,8 @@
 //! `tables/alignment`: layer, head (-1: mean over heads), metric, target ("objects": the union of all; "object_1" …;
 //! "image" for the baseline image_share, "relation" for relation_only), stratum, n_right, n_wrong, value (+ _lo, _hi),
 //! value_right, value_wrong (+ _lo, _hi), null_value (+ _lo, _hi), other_value, auroc, ci_lo, ci_hi, null_lo, null_hi,
-//! other_lo, other_hi, r_pb, p, p_max. Null where undefined: an AUROC with one class, an interval from one item.
+//! other_lo, other_hi, r_pb, p, p_max. Null where undefined: an AUROC with one class, an interval from
+//! one item, an AUROC's interval where every bootstrap replicate agrees (perfect separation).
 //! Items of which the target's boxes are unknown or wholly out of sight are left out, and not counted in n.
 //!
 //! # Controls
@@ -29,8 +30,8 @@
 //! * `p_max`: the same for the largest |AUROC - 0.5| of all layers; for single heads, of all layers and heads.
 //! * Baselines: `image_share`, the attention on the image as a whole, boxes or not; `relation_only`, the accuracy of the
 //!   other images' items of the same relation, which looks at no attention. A pooled AUROC that does not beat
-//!   `relation_only` may only tell relations apart. `relation_only` is not given inside a relation, where leaving the item
-//!   itself out makes it run backwards; it has no p.
+//!   `relation_only` may only tell relations apart. Leaving the item's own image out pushes `relation_only` a little below
+//!   0.5 where relations do not differ, and makes it run backwards inside one, where it is not given; it has no p.
 //!
 //! # Paper
 //! Chen et al., "Why Is Spatial Reasoning Hard for VLMs? An Attention Mechanism Perspective on Focus Areas", ICML 2025
@@ -122,7 +123,7 @@ fn baselines(frames: &Frames, judge: &Judge, strata: &Strata, clusters: &[usize]
     if auroc(&own, &items.correct).is_some() {
         let nowhere = Cell { layer: -1, head: -1 };
         let verdicts = judge.weigh(&Scored { own: &own, random: &[], other: &[] });
-        let named = strata.strata.iter().zip(verdicts).filter(|(stratum, _)| !stratum.name.contains("relation"));
+        let named = strata.strata.iter().zip(verdicts).filter(|(stratum, _)| !stratum.inside_relation());
         rows.extend(named.map(|(stratum, verdict)| Row {
             // Its labels are inside the score: permuting them without recomputing it would test something else.
             verdict: Verdict { p: None, ..verdict },

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::analysis::frames::Items;
 
+/// Positions in [`Strata::partitions`].
+const ALL: usize = 0;
+const RELATION: usize = 1;
+const FAMILIARITY: usize = 2;
+
 /// A way of parting the items: all together, by relation, by familiarity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partition {
@@ -29,6 +34,13 @@ pub enum Pool {
     Within,
 }
 
+impl Stratum {
+    /// Whether all pairs are formed between items of the same relation.
+    pub fn inside_relation(&self) -> bool {
+        self.partition == RELATION
+    }
+}
+
 /// All partitions and strata of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strata {
@@ -40,24 +52,24 @@ impl Strata {
     /// "all" first, then each relation and each familiarity in order of appearance, then "within relation".
     pub fn of(items: &Items) -> Self {
         let all = Partition { group_of: vec![Some(0); items.len()], groups: 1 };
-        let mut strata = vec![Stratum { name: "all".into(), partition: 0, pool: Pool::One(0) }];
+        let mut strata = vec![Stratum { name: "all".into(), partition: ALL, pool: Pool::One(0) }];
         let mut partitions = vec![all];
-        for (key, values) in [("relation", &items.relation), ("familiarity", &items.familiarity)] {
+        let by_value = [("relation", RELATION, &items.relation), ("familiarity", FAMILIARITY, &items.familiarity)];
+        for (key, at, values) in by_value {
             let (partition, names) = by(values);
-            let at = partitions.len();
             let stratum =
                 |(group, name)| Stratum { name: format!("{key}={name}"), partition: at, pool: Pool::One(group) };
             strata.extend(names.into_iter().enumerate().map(stratum));
             partitions.push(partition);
         }
-        if partitions[1].groups > 0 {
-            strata.push(Stratum { name: "within relation".into(), partition: 1, pool: Pool::Within });
+        if partitions[RELATION].groups > 0 {
+            strata.push(Stratum { name: "within relation".into(), partition: RELATION, pool: Pool::Within });
         }
         Self { partitions, strata }
     }
 
     /// The items of each stratum that is one group, with its name: what a proportion can be taken over.
-    pub fn members<'a>(&'a self) -> impl Iterator<Item = (&'a str, Vec<usize>)> {
+    pub fn members(&self) -> impl Iterator<Item = (&str, Vec<usize>)> {
         self.strata.iter().filter_map(move |stratum| {
             let Pool::One(group) = stratum.pool else { return None };
             let partition = &self.partitions[stratum.partition];
@@ -100,8 +112,8 @@ mod tests {
         let strata = Strata::of(&items);
         let names: Vec<&str> = strata.strata.iter().map(|stratum| stratum.name.as_str()).collect();
         assert_eq!(names, ["all", "relation=right", "relation=left", "familiarity=familiar", "within relation"]);
-        assert_eq!(strata.partitions[1].group_of, [Some(0), Some(1), Some(0)]);
-        assert_eq!(strata.partitions[2].group_of, [None, Some(0), None]);
+        assert_eq!(strata.partitions[RELATION].group_of, [Some(0), Some(1), Some(0)]);
+        assert_eq!(strata.partitions[FAMILIARITY].group_of, [None, Some(0), None]);
     }
 
     #[test]

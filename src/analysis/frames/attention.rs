@@ -96,7 +96,7 @@ impl Attention {
                 if !row.iter().all(|&mass| mass >= 0.0) || !sum.is_finite() {
                     return Err(frame.error(format!("item `{id}`, {}: `row` is not attention", self.cells[cell])));
                 }
-                if !((sum - image[item]).abs() <= TOLERANCE) {
+                if image[item].is_nan() || (sum - image[item]).abs() > TOLERANCE {
                     let (cell, image) = (self.cells[cell], image[item]);
                     let message =
                         format!("item `{id}`, {cell}: `row` adds up to {sum:.4}, but `image` says {image:.4}");

@@ -124,7 +124,7 @@ fn objects(frame: &Frame, id: &[String]) -> Result<Vec<Vec<Sighting>>> {
 }
 
 fn boxes(flat: &[f64]) -> Result<Vec<PixelBox>> {
-    if flat.len() % 4 != 0 {
+    if !flat.len().is_multiple_of(4) {
         return Err(Error::data(format!("{} numbers, expected four a box (x1, y1, x2, y2)", flat.len())));
     }
     let one = |edges: &[f64]| {

@@ -161,10 +161,10 @@ mod tests {
         let mut counts = [0; 16];
         (counts[0], counts[1], counts[2], counts[11]) = (1, 1, 1, 1);
         let table = Huffman::new(&counts, &[5, 6, 7, 8]).unwrap();
-        let data = [0b0101_1011, 0b1000_0000, 0b0000_0000];
+        let data = [0b0101_1010, 0b1110_0000, 0b0000_0000];
         let mut bits = Bits::new(&data, 0);
         let read: Vec<_> = (0..5).map(|_| bits.code(&table).unwrap()).collect();
-        assert_eq!(read, [5, 6, 7, 6, 8].to_vec());
+        assert_eq!(read, [5, 6, 7, 6, 8]);
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub fn image(frame: &Frame, tables: &Tables) -> Result<RgbImage, Fault> {
             // Adobe's files hold inverted inks, and Pillow takes all files for Adobe's: what is stored is the light that
             // an ink lets through.
             Model::Cmyk => [0, 1, 2].map(|ink| through(sample(ink), sample(3))),
-            Model::Ycck => convert.rgb([sample(0), sample(1), sample(2)]).map(|light| through(light, sample(3))),
+            // Here the three convert to inks, the black stays as it is.
+            Model::Ycck => convert.rgb([sample(0), sample(1), sample(2)]).map(|ink| through(255 - ink, sample(3))),
         });
     }
     RgbImage::from_raw(frame.width as u32, frame.height as u32, rgb).ok_or_else(|| "it is too large".into())
