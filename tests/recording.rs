@@ -28,10 +28,29 @@ fn record<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["record", "study.toml", "--out", out], more].concat()
 }
 
+/// A dataset of so many items about four small images.
+fn dataset(place: &Place, items: usize) {
+    let colour = |x: u32, y: u32, n: u32| image::Rgb([(x * 4) as u8, (y * 4) as u8, (n * 60) as u8]);
+    for n in 0..4 {
+        image::RgbImage::from_fn(64, 64, |x, y| colour(x, y, n)).save(place.path(&format!("{n}.png"))).unwrap();
+    }
+    let line = |n: usize| {
+        serde_json::json!({
+            "id": format!("item-{n}"), "image": format!("{}.png", n % 4), "gold": n % 4,
+            "question": "Where is the red circle in relation to the blue square? Answer with left, right, above or below.",
+            "options": ["left", "right", "above", "below"],
+            "objects": [{"name": "red circle", "boxes": [[n % 32, 8, n % 32 + 9, 30]]}, {"name": "blue square"}],
+        })
+    };
+    place.write("items.jsonl", (0..items).map(|n| line(n).to_string() + "\n").collect::<String>());
+}
+
 #[test]
 fn killed_at_any_moment_and_resumed_it_gives_the_same_bytes() {
     let place = place();
-    place.run(&record("whole", &[])).expect(0);
+    dataset(&place, 80);
+    let from = ["--dataset", "items.jsonl"];
+    place.run(&record("whole", &from)).expect(0);
     let whole = bytes(&place.path("whole/frames"));
     let names: Vec<_> = whole.keys().map(|name| name.display().to_string()).collect();
     assert_eq!(names, ["attention.parquet", "hidden.parquet", "items.parquet"]);
@@ -41,7 +60,7 @@ fn killed_at_any_moment_and_resumed_it_gives_the_same_bytes() {
     let mut kills = 0;
     for _ in 0..40 {
         let before = bytes(&place.path("killed"));
-        let mut child = place.start(&record("killed", &["--resume"]));
+        let mut child = place.start(&record("killed", &[&from[..], &["--resume"]].concat()));
         let mut ended = None;
         wait_until(|| {
             ended = child.try_wait().unwrap();
@@ -54,7 +73,8 @@ fn killed_at_any_moment_and_resumed_it_gives_the_same_bytes() {
         child.wait().unwrap();
         kills += 1;
     }
-    place.run(&record("killed", &["--resume"])).expect(0);
+    place.run(&record("killed", &[&from[..], &["--resume"]].concat())).expect(0);
+    println!("{kills} kills");
     assert!(kills >= 5, "only {kills} kills");
     assert_eq!(bytes(&place.path("killed/frames")), whole, "after {kills} kills");
 }
@@ -103,38 +123,19 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
     assert_eq!(bytes(&place.path("run/frames")), bytes(&place.path("whole/frames")));
 }
 
-/// A dataset of three items whose second image breaks off in the middle.
-fn broken_dataset(place: &Place) {
-    let question = "Where is the red circle in relation to the blue square? Answer with left, right, above or below.";
-    let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, (x * y) as u8]));
-    let mut lines = Vec::new();
-    for id in ["a", "b", "c"] {
-        let path = place.path(&format!("{id}.png"));
-        picture.save(&path).unwrap();
-        if id == "b" {
-            let whole = std::fs::read(&path).unwrap();
-            std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        }
-        let item = serde_json::json!({
-            "id": id, "image": format!("{id}.png"), "question": question, "gold": "left",
-            "options": ["left", "right", "above", "below"],
-        });
-        lines.push(item.to_string());
-    }
-    place.write("items.jsonl", lines.join("\n"));
-}
-
 #[test]
 fn a_broken_image_stops_the_run_or_is_skipped_and_listed() {
     let place = place();
-    broken_dataset(&place);
+    dataset(&place, 6);
+    let whole = std::fs::read(place.path("2.png")).unwrap();
+    std::fs::write(place.path("2.png"), &whole[..whole.len() / 2]).unwrap();
     let stopped = place.run(&record("run", &["--dataset", "items.jsonl"])).expect(1);
-    stopped.says(&["item `b`", "b.png", "--skip-bad-items"]);
+    stopped.says(&["item `item-2`", "2.png", "--skip-bad-items"]);
     let skipped = place.run(&record("run", &["--dataset", "items.jsonl", "--skip-bad-items", "--resume"])).expect(3);
-    skipped.says(&["1 items were skipped", "b: "]);
-    assert!(std::fs::read_to_string(place.path("run/skipped.json")).unwrap().contains("\"b\""));
+    skipped.says(&["1 items were skipped", "item-2: "]);
+    assert!(std::fs::read_to_string(place.path("run/skipped.json")).unwrap().contains("\"item-2\""));
     let items = vlmscope::record::read_frame(&place.path("run/frames/items.parquet"), Some(&["item"])).unwrap();
-    assert_eq!(items.height(), 2);
+    assert_eq!(items.height(), 5);
 }
 
 #[test]
