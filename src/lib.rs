@@ -21,8 +21,17 @@
 //! Beside them, [`study`] reads the TOML that asks for all this, [`train`] makes the bundled model organisms, and
 //! [`cli`] is the thin front door.
 
+pub mod analysis;
+pub mod cli;
 pub mod dataset;
 pub mod error;
 pub mod figure;
+pub mod look;
+pub mod model;
+pub mod parity;
 pub mod processor;
+pub mod record;
 pub mod report;
+pub mod stats;
+pub mod study;
+pub mod train;

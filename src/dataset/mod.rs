@@ -1,5 +1,99 @@
 //! Questions about images: what is asked, what is right, and where the objects are.
+//!
+//! | source | file | opened by |
+//! |---|---|---|
+//! | rendered scenes | [`scenes`] | `scenes/pairs`, `scenes/rows`, or the path of a scene file |
+//! | a user's own folder | [`Folder`] | the path of the folder, or of its `items.jsonl` |
+//!
+//! [`export`] writes any of them as such a folder.
 
+mod export;
+mod folder;
+pub mod image_file;
 mod item;
+mod jpeg;
+mod jsonl;
+pub mod scenes;
 
+use std::path::Path;
+
+use image::RgbImage;
+
+pub use export::export;
+pub use folder::Folder;
 pub use item::{Familiarity, Item, Object, PixelBox};
+use scenes::{SHIPPED, Scenes};
+
+use crate::error::{Error, Result, suggestion};
+
+/// Items in a fixed order, with their images.
+pub trait Dataset: Send + Sync {
+    /// As it was opened: a shipped name or a path.
+    fn name(&self) -> &str;
+
+    /// BLAKE3 of everything that defines the items, the pixels of their images included, as 64 hexadecimal digits.
+    fn fingerprint(&self) -> String;
+
+    /// All items; their ids are unique.
+    fn items(&self) -> &[Item];
+
+    /// The image of an item of this dataset, decoded or drawn.
+    fn image(&self, item: &Item) -> Result<RgbImage>;
+}
+
+/// Opens a shipped dataset by name; a scene file (`.toml`), a folder with `items.jsonl`, or a `.jsonl` file by path.
+pub fn open(reference: &str) -> Result<Box<dyn Dataset>> {
+    if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == reference) {
+        return Ok(Box::new(Scenes::shipped(shipped)?));
+    }
+    let path = Path::new(reference);
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension {
+        _ if path.is_dir() => Ok(Box::new(Folder::open(path)?)),
+        Some("toml") if path.exists() => Ok(Box::new(Scenes::read(path)?)),
+        Some("jsonl") if path.exists() => Ok(Box::new(Folder::open(path)?)),
+        _ if path.exists() => Err(Error::usage(format!("{reference} is not a dataset"))
+            .with_help("expected a folder with `items.jsonl`, a `.jsonl` file or a scene file (`.toml`)")),
+        _ => Err(Error::usage(format!("no dataset `{reference}`, neither shipped nor a file or folder"))
+            .with_help(suggestion(reference, SHIPPED.map(|shipped| shipped.name)))),
+    }
+}
+
+/// BLAKE3 of the items and of what `image` gives for their images: the pixels, or a hash of the file.
+fn fingerprint(items: &[Item], image: impl Fn(&str) -> Vec<u8>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut last: Option<&String> = None;
+    for item in items {
+        hasher.update(jsonl::write(item, &item.image).as_bytes()).update(b"\n");
+        // Items of one image mostly follow each other; hashing one twice would do no harm.
+        if last != Some(&item.image) {
+            hasher.update(&image(&item.image));
+        }
+        last = Some(&item.image);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_is_no_dataset_is_refused_with_advice() {
+        let error = open("scenes/pears").err().unwrap();
+        assert!(error.help().unwrap().contains("`scenes/pairs`"), "{error:?}");
+        let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+        let error = open(&file.path().display().to_string()).err().unwrap();
+        assert!(error.to_string().contains("is not a dataset") && error.exit_code() == 2);
+    }
+
+    #[test]
+    fn a_changed_scene_file_opens_by_path() {
+        let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        let text = include_str!("../../datasets/scenes/rows.toml").replace("triples = 60", "triples = 3");
+        std::fs::write(file.path(), text).unwrap();
+        let set = open(&file.path().display().to_string()).unwrap();
+        assert_eq!(set.items().len(), 24);
+        assert_eq!(set.image(&set.items()[0]).unwrap().dimensions(), (128, 128));
+    }
+}

@@ -157,3 +157,138 @@ fn sweep(mut boxes: Vec<PixelBox>) -> f64 {
     };
     edges.windows(2).map(|pair| slab(pair[0], pair[1])).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An image resized to a shorter side of `side` and cropped to a square of it, with patches of `patch` pixels.
+    fn cropped((width, height): (u32, u32), side: u32, patch: u32) -> ImageGeometry {
+        let longer = |long: u32, short: u32| (u64::from(side) * u64::from(long) / u64::from(short)) as u32;
+        let resized = if width <= height { (side, longer(height, width)) } else { (longer(width, height), side) };
+        let across = side / patch;
+        let axis = |original, resized: u32| Axis {
+            original,
+            resized,
+            offset: i64::from(resized - side) / 2,
+            covered: across * patch,
+        };
+        let grid = Grid { rows: across as usize, cols: across as usize };
+        ImageGeometry::new(axis(width, resized.0), axis(height, resized.1), grid)
+    }
+
+    fn area(of: &PixelBox) -> f64 {
+        (of.x2 - of.x1) * (of.y2 - of.y1)
+    }
+
+    fn pixel_box(x1: f64, y1: f64, x2: f64, y2: f64) -> PixelBox {
+        PixelBox { x1, y1, x2, y2 }
+    }
+
+    /// The closed form for photographs of 1280 x 960 at 336: column = (x - 160) / 40, row = y / 40.
+    #[test]
+    fn photographs_of_four_to_three_lose_160_pixels_at_each_side() {
+        let geometry = cropped((1280, 960), 336, 14);
+        assert_eq!(geometry.seen, pixel_box(160.0, 0.0, 1120.0, 960.0));
+        assert_eq!(geometry.patch_rect(Patch { row: 2, col: 3 }), pixel_box(280.0, 80.0, 320.0, 120.0));
+        assert_eq!(geometry.patch_at(319.9, 80.0), Some(Patch { row: 2, col: 3 }));
+        assert_eq!(geometry.patch_at(159.9, 80.0), None);
+        assert_eq!(geometry.visible(&pixel_box(140.0, 0.0, 180.0, 10.0)), 0.5);
+        assert_eq!(geometry.visible(&pixel_box(0.0, 0.0, 160.0, 10.0)), 0.0);
+    }
+
+    #[test]
+    fn coverage_is_the_share_of_each_patch() {
+        let grid = Grid { rows: 2, cols: 2 };
+        let axis = Axis { original: 20, resized: 20, offset: 0, covered: 20 };
+        let geometry = ImageGeometry::new(axis, axis, grid);
+        let right = pixel_box(5.0, 0.0, 15.0, 10.0);
+        assert_eq!(geometry.coverage(&[right]), [0.5, 0.5, 0.0, 0.0]);
+        // Overlapping boxes count once.
+        assert_eq!(geometry.coverage(&[right, right, pixel_box(0.0, 5.0, 10.0, 20.0)]), [0.75, 0.5, 1.0, 0.0]);
+        assert_eq!(geometry.coverage(&[]), [0.0; 4]);
+        // Reversed, empty and NaN boxes cover nothing, even beside a good one.
+        let bad = [pixel_box(9.0, 0.0, 1.0, 9.0), pixel_box(1.0, 1.0, 1.0, 9.0), pixel_box(f64::NAN, 0.0, 9.0, 9.0)];
+        assert_eq!(geometry.coverage(&bad), [0.0; 4]);
+        assert_eq!(geometry.coverage(&[&bad[..], &[right]].concat()), [0.5, 0.5, 0.0, 0.0]);
+        assert_eq!(geometry.visible(&bad[2]), 0.0);
+    }
+
+    #[test]
+    fn padding_reaches_outside_the_image() {
+        let axis = Axis { original: 10, resized: 20, offset: -10, covered: 40 };
+        let geometry = ImageGeometry::new(axis, axis, Grid { rows: 4, cols: 4 });
+        assert_eq!(geometry.seen, pixel_box(-5.0, -5.0, 15.0, 15.0));
+        assert_eq!(geometry.coverage(&[pixel_box(0.0, 0.0, 10.0, 10.0)]).iter().sum::<f32>(), 4.0);
+    }
+
+    prop_compose! {
+        /// Tall, wide and tiny images at several grids.
+        fn geometries()(width in 1u32..3000, height in 1u32..3000, patch in 1u32..20, count in 1u32..25, odd in 0u32..5)
+            -> ImageGeometry {
+            cropped((width, height), patch * count + odd.min(patch - 1), patch)
+        }
+    }
+
+    prop_compose! {
+        /// Boxes that may reach outside the image, as fractions of it.
+        fn fractions()(x in -0.2..1.1f64, y in -0.2..1.1f64, w in 0.0..1.0f64, h in 0.0..1.0f64) -> [f64; 4] {
+            [x, y, x + w, y + h]
+        }
+    }
+
+    fn boxes_of(geometry: &ImageGeometry, fractions: &[[f64; 4]]) -> Vec<PixelBox> {
+        let (w, h) = (f64::from(geometry.image_width), f64::from(geometry.image_height));
+        fractions.iter().map(|f| pixel_box(f[0] * w, f[1] * h, f[2] * w, f[3] * h)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn patches_tile_what_is_seen(geometry in geometries()) {
+            let total: f64 = geometry.grid.patches().map(|patch| area(&geometry.patch_rect(patch))).sum();
+            prop_assert!((total / area(&geometry.seen) - 1.0).abs() < 1e-9);
+            for patch in geometry.grid.patches() {
+                let rect = geometry.patch_rect(patch);
+                if patch.col + 1 < geometry.grid.cols {
+                    prop_assert_eq!(rect.x2, geometry.patch_rect(Patch { col: patch.col + 1, ..patch }).x1);
+                }
+                if patch.row + 1 < geometry.grid.rows {
+                    prop_assert_eq!(rect.y2, geometry.patch_rect(Patch { row: patch.row + 1, ..patch }).y1);
+                }
+                prop_assert_eq!(geometry.patch_at((rect.x1 + rect.x2) / 2.0, (rect.y1 + rect.y2) / 2.0), Some(patch));
+            }
+        }
+
+        #[test]
+        fn a_cropped_grid_stays_inside_the_image(geometry in geometries()) {
+            let (seen, slack) = (geometry.seen, 1e-9 * f64::from(geometry.image_width.max(geometry.image_height)));
+            prop_assert!(seen.x1 >= 0.0 && seen.y1 >= 0.0);
+            prop_assert!(seen.x2 <= f64::from(geometry.image_width) + slack);
+            prop_assert!(seen.y2 <= f64::from(geometry.image_height) + slack);
+        }
+
+        #[test]
+        fn coverage_adds_up_to_the_seen_area(geometry in geometries(), fractions in prop::collection::vec(fractions(), 0..5)) {
+            let boxes = boxes_of(&geometry, &fractions);
+            let coverage = geometry.coverage(&boxes);
+            let cell = area(&geometry.seen) / geometry.grid.count() as f64;
+            let covered: f64 = coverage.iter().map(|share| f64::from(*share) * cell).sum();
+            let expected = union_area(&boxes, &geometry.seen);
+            prop_assert!((covered - expected).abs() <= 1e-5 * area(&geometry.seen), "{} {}", covered, expected);
+            prop_assert!(coverage.iter().all(|share| (0.0..=1.0).contains(share)));
+        }
+
+        #[test]
+        fn a_union_is_what_inclusion_and_exclusion_say(geometry in geometries(), fractions in prop::collection::vec(fractions(), 2)) {
+            let boxes = boxes_of(&geometry, &fractions);
+            let everywhere = pixel_box(f64::MIN, f64::MIN, f64::MAX, f64::MAX);
+            let common = intersect(&boxes[0], &boxes[1]).map_or(0.0, |both| area(&both));
+            let expected = area(&boxes[0]) + area(&boxes[1]) - common;
+            prop_assert!((union_area(&boxes, &everywhere) - expected).abs() <= 1e-9 * expected.max(1.0));
+            let visible = geometry.visible_union(&boxes);
+            prop_assert!((0.0..=1.0).contains(&visible));
+        }
+    }
+}

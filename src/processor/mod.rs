@@ -1,15 +1,32 @@
 //! Images and questions to what a model reads, and back: pixels, token ids, and the map of which position is which
 //! patch or word.
+//!
+//! A [`Processor`] is made of parts that all families share ([`chat`], [`tokenizer`], [`tokens`], [`geometry`],
+//! [`resample`]) and of one [`Family`], which turns an image into pixels and says how many places it takes in the prompt.
+//! To add a family, write one file beside [`llava`] and one line in [`Processor::open`].
 
+pub mod chat;
+mod date;
+pub mod folder;
 pub mod geometry;
+pub mod image;
+pub mod llava;
+mod python;
+pub mod resample;
+pub mod tokenizer;
 pub mod tokens;
 
 use std::path::Path;
 
+use ::image::RgbImage;
+
+use chat::{ChatTemplate, Prompt};
+use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
+use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// One item, ready for the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,37 +40,242 @@ pub struct Prepared {
     pub map: TokenMap,
 }
 
+/// One image, ready for the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Normalised pixels, `[channel, height, width]`.
+    pub pixels: Vec<f32>,
+    /// Channels (red, green, blue), height, width.
+    pub pixel_shape: [usize; 3],
+    pub geometry: ImageGeometry,
+    /// What stands for the image in the prompt: image tokens, and whatever the family puts around them.
+    pub text: String,
+    /// Which of the image tokens in `text` are the patches, row-major over the grid.
+    pub patches: Vec<usize>,
+}
+
+/// What differs from family to family.
+pub trait Family: Send + Sync {
+    /// The token that marks the image in the chat template, and every image position in the prompt.
+    fn image_token(&self) -> &str;
+
+    /// What normalisation divides each channel by: the size of a unit of pixel, for comparisons.
+    fn pixel_std(&self) -> [f32; 3];
+
+    /// An image as pixels and as text.
+    fn picture(&self, image: &RgbImage) -> Result<Picture>;
+}
+
 /// Everything a checkpoint folder says about its inputs: image preprocessing, chat template, tokenizer.
-pub struct Processor {}
+pub struct Processor {
+    family: Box<dyn Family>,
+    chat: ChatTemplate,
+    tokenizer: TextTokenizer,
+    image_token_id: u32,
+    bos_id: Option<u32>,
+    eos_ids: Vec<u32>,
+}
 
 impl Processor {
     /// Reads `config.json`, the processor and chat-template files and `tokenizer.json` of a Hugging Face folder.
-    pub fn open(_folder: &Path) -> Result<Self> {
-        todo!()
+    pub fn open(folder: &Path) -> Result<Self> {
+        let config = Json::require(folder, "config.json")?;
+        let model_type: Option<String> = config.get("model_type", "the name of a family")?;
+        let (family, prompt): (Box<dyn Family>, _) = match model_type.as_deref() {
+            Some("llava") => (Box::new(llava::Llava::open(folder, &config)?), Some(llava::PROMPT)),
+            _ => return Err(config.wrong("model_type", "a supported family: \"llava\"")),
+        };
+        let tokenizer = TextTokenizer::open(folder)?;
+        let image_token_id = image_token_id(folder, &config, &tokenizer, family.image_token())?;
+        let chat = ChatTemplate::open(folder, tokenizer.special().to_vec(), prompt)?;
+        let bos_id = tokenizer.named("bos_token").and_then(|token| tokenizer.id(token));
+        let eos_ids = eos_ids(folder, &config, &tokenizer)?;
+        Ok(Self { family, chat, tokenizer, image_token_id, bos_id, eos_ids })
     }
 
     /// The prompt for one question about one image, answers to be chosen among `options` (may be empty).
-    pub fn prepare(&self, _image: &image::RgbImage, _question: &str, _options: &[String]) -> Result<Prepared> {
-        todo!()
+    pub fn prepare(&self, image: &RgbImage, question: &str, options: &[String]) -> Result<Prepared> {
+        self.ask(self.picture(image)?, question, options)
+    }
+
+    /// As [`prepare`](Self::prepare), about an image that is prepared already: several questions about one image share it.
+    pub fn ask(&self, picture: Picture, question: &str, options: &[String]) -> Result<Prepared> {
+        let prompt = self.prompt(question)?;
+        let (text, question_at) = expand(&prompt, self.family.image_token(), &picture.text)?;
+        let encoded = self.tokenizer.encode(&text)?;
+        let image = self.patch_positions(&encoded.ids, &picture)?;
+        let first_ids = self.first_ids(&prompt.text, options)?;
+        let map = TokenMap {
+            len: encoded.ids.len(),
+            bos: encoded.ids.first().filter(|id| Some(**id) == self.bos_id).map(|_| 0),
+            image,
+            words: tokens::words(question, question_at, &encoded)?,
+            options: tokens::options(question, question_at, &encoded, options, &first_ids),
+            last: encoded.ids.len() - 1,
+            geometry: picture.geometry,
+        };
+        Ok(Prepared { ids: encoded.ids, pixels: picture.pixels, pixel_shape: picture.pixel_shape, map })
+    }
+
+    /// What normalisation divides each channel by.
+    pub fn pixel_std(&self) -> [f32; 3] {
+        self.family.pixel_std()
+    }
+
+    /// One image, without a question.
+    pub fn picture(&self, image: &RgbImage) -> Result<Picture> {
+        if image.width() == 0 || image.height() == 0 {
+            return Err(Error::data(format!(
+                "the image has no pixels: its size is {} x {}",
+                image.width(),
+                image.height()
+            )));
+        }
+        self.family.picture(image)
     }
 
     /// Ids back to text, special tokens left out.
-    pub fn decode(&self, _ids: &[u32]) -> Result<String> {
-        todo!()
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.tokenizer.decode(ids)
     }
 
-    /// The question that these prompt ids ask, if the chat template gives exactly these ids for some question.
-    pub fn question_of(&self, _ids: &[u32]) -> Result<Option<String>> {
-        todo!()
+    /// The question that these prompt ids ask, if the chat template and the tokenizer give exactly these ids for it.
+    ///
+    /// The run of image tokens may have any length. `None` where the ids are not this processor's prompt for any question.
+    pub fn question_of(&self, ids: &[u32]) -> Result<Option<String>> {
+        let token = self.family.image_token();
+        let is_image = |id: &u32| *id == self.image_token_id;
+        let (Some(first), Some(last)) = (ids.iter().position(is_image), ids.iter().rposition(is_image)) else {
+            return Ok(None);
+        };
+        let run = &ids[first..=last];
+        let begin = usize::from(ids.first().is_some_and(|id| Some(*id) == self.bos_id));
+        let around = [&ids[begin.min(first)..=first], &ids[last + 1..]].concat();
+        let text = self.tokenizer.decode_all(&around)?;
+        let (before, after) = self.chat.frame()?;
+        let Some(body) = tokens::between(&text, &before, &after) else { return Ok(None) };
+        // Decoders add and drop spaces; only a question that encodes to the very ids is the one.
+        for question in [body.trim(), body] {
+            let Ok(prompt) = self.prompt(question) else { continue };
+            let (expanded, _) = expand(&prompt, token, &token.repeat(run.len()))?;
+            if self.tokenizer.encode(&expanded)?.ids == ids {
+                return Ok(Some(question.to_owned()));
+            }
+        }
+        Ok(None)
     }
 
     /// The id that stands at every image position.
     pub fn image_token_id(&self) -> u32 {
-        todo!()
+        self.image_token_id
     }
 
     /// The ids that end an answer.
     pub fn eos_ids(&self) -> &[u32] {
-        todo!()
+        &self.eos_ids
     }
+
+    /// The prompt before the image's places are filled in.
+    fn prompt(&self, question: &str) -> Result<Prompt> {
+        let token = self.family.image_token();
+        if question.contains(token) {
+            return Err(Error::data(format!("the question `{question}` contains the image token `{token}`"))
+                .with_help("leave it out: the chat template puts the image where it belongs"));
+        }
+        self.chat.prompt(question)
+    }
+
+    /// The position of each patch, row-major.
+    fn patch_positions(&self, ids: &[u32], picture: &Picture) -> Result<Vec<usize>> {
+        let places: Vec<usize> = (0..ids.len()).filter(|at| ids[*at] == self.image_token_id).collect();
+        let token = self.family.image_token();
+        let expected = picture.text.matches(token).count();
+        if places.len() != expected {
+            return Err(Error::data(format!(
+                "the prompt holds {} image tokens where the image needs {expected}",
+                places.len()
+            ))
+            .with_help(format!("expected `{token}` to be one added token in tokenizer.json")));
+        }
+        Ok(picture.patches.iter().map(|patch| places[*patch]).collect())
+    }
+
+    /// The id by which each answer would start after the prompt: of prompt and answer encoded together, the first one
+    /// that the prompt alone does not have. A space goes between them unless the prompt ends in white space.
+    fn first_ids(&self, prompt: &str, options: &[String]) -> Result<Vec<u32>> {
+        let alone = self.tokenizer.encode(prompt)?.ids;
+        let between = if prompt.ends_with(char::is_whitespace) { "" } else { " " };
+        let mut firsts: Vec<u32> = Vec::with_capacity(options.len());
+        for option in options {
+            let together = self.tokenizer.encode(&format!("{prompt}{between}{option}"))?.ids;
+            let common = alone.iter().zip(&together).take_while(|(a, b)| a == b).count();
+            let first = *together.get(common).ok_or_else(|| {
+                Error::data(format!("the tokenizer gives the option `{option}` no token"))
+                    .with_help("an option must be a word or a phrase of the model's vocabulary")
+            })?;
+            if let Some(same) = firsts.iter().position(|id| *id == first) {
+                return Err(Error::data(format!(
+                    "the options `{}` and `{option}` begin with the same token, `{}`",
+                    options[same],
+                    self.tokenizer.decode_all(&[first])?
+                ))
+                .with_help(
+                    "a model is scored by an answer's first token: word the options so that they differ there",
+                ));
+            }
+            firsts.push(first);
+        }
+        Ok(firsts)
+    }
+}
+
+/// The image token's id, on which tokenizer and `config.json` must agree.
+fn image_token_id(folder: &Path, config: &Json, tokenizer: &TextTokenizer, token: &str) -> Result<u32> {
+    const EXPECTED: &str = "the id of the image token";
+    let file = folder.join("tokenizer.json");
+    let id = tokenizer.id(token).ok_or_else(|| {
+        Error::data(format!("`{}` has no image token `{token}`", file.display()))
+            .with_help("expected it among `added_tokens`; is this the tokenizer of the language model alone?")
+    })?;
+    let configured = ["image_token_index", "image_token_id"].into_iter().find(|key| config.value(key).is_some());
+    let Some(key) = configured else { return Ok(id) };
+    match config.get::<u32>(key, EXPECTED)? {
+        Some(other) if other != id => {
+            Err(config.wrong(key, &format!("{id}, the id of `{token}` in `{}`", file.display())))
+        }
+        _ => Ok(id),
+    }
+}
+
+/// Where an answer ends: `generation_config.json`, else the language model's configuration, else the tokenizer.
+fn eos_ids(folder: &Path, config: &Json, tokenizer: &TextTokenizer) -> Result<Vec<u32>> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Ids {
+        One(u32),
+        Several(Vec<u32>),
+    }
+    let generation = Json::read(folder, "generation_config.json")?;
+    for json in [generation, config.section("text_config")?, Some(config.clone())].into_iter().flatten() {
+        match json.get("eos_token_id", "a token id or a list of them")? {
+            Some(Ids::One(id)) => return Ok(vec![id]),
+            Some(Ids::Several(ids)) => return Ok(ids),
+            None => {}
+        }
+    }
+    Ok(tokenizer.named("eos_token").and_then(|token| tokenizer.id(token)).into_iter().collect())
+}
+
+/// The prompt with `filling` in place of its one image token, and where the question has moved to.
+fn expand(prompt: &Prompt, token: &str, filling: &str) -> Result<(String, usize)> {
+    let mut places = prompt.text.match_indices(token);
+    let (Some((at, _)), None) = (places.next(), places.next()) else {
+        return Err(Error::data(format!(
+            "the chat template puts {} image tokens `{token}` into the prompt, expected one",
+            prompt.text.matches(token).count()
+        )));
+    };
+    let text = [&prompt.text[..at], filling, &prompt.text[at + token.len()..]].concat();
+    let moved = if at < prompt.question_at { filling.len() } else { token.len() };
+    Ok((text, prompt.question_at + moved - token.len()))
 }

@@ -1,0 +1,155 @@
+//! The items frame: one row a question.
+
+use std::collections::HashMap;
+
+use super::column::Frame;
+use crate::dataset::PixelBox;
+use crate::error::{Error, Result};
+use crate::processor::{Grid, ImageGeometry};
+
+/// Items as columns, all of the same length, in dataset order.
+#[derive(Clone, Debug, Default)]
+pub struct Items {
+    pub id: Vec<String>,
+    pub image: Vec<String>,
+    pub relation: Vec<Option<String>>,
+    pub familiarity: Vec<Option<String>>,
+    /// The option that the model chose.
+    pub answer: Vec<String>,
+    pub correct: Vec<bool>,
+    /// Largest probability over the whole vocabulary; recorded elsewhere, it may be unknown.
+    pub confidence: Vec<Option<f64>>,
+    pub geometry: Vec<ImageGeometry>,
+    /// `[item][k - 1]`: what is known of object k.
+    pub objects: Vec<Vec<Sighting>>,
+}
+
+/// Where an object of an item is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sighting {
+    /// Original pixels; empty where nobody annotated it.
+    pub boxes: Vec<PixelBox>,
+    /// Share of the boxes' area inside what the model sees.
+    pub visible: Option<f64>,
+}
+
+impl Items {
+    pub(super) fn read(frame: &Frame) -> Result<Self> {
+        let id = frame.texts("item")?;
+        if id.is_empty() {
+            return Err(frame.error("no items"));
+        }
+        let mut seen = HashMap::new();
+        for (row, id) in id.iter().enumerate() {
+            if let Some(first) = seen.insert(id, row) {
+                return Err(frame.error(format!("item `{id}` is there twice, in rows {first} and {row}")));
+            }
+        }
+        let objects = objects(frame, &id)?;
+        Ok(Self {
+            image: frame.texts("image")?,
+            relation: frame.optional_texts("relation")?,
+            familiarity: frame.optional_texts("familiarity")?,
+            answer: frame.texts("answer")?,
+            correct: frame.flags("correct")?,
+            confidence: frame.optional_numbers("confidence")?,
+            geometry: geometry(frame, &id)?,
+            objects,
+            id,
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        self.id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.id.is_empty()
+    }
+
+    /// The most objects that any item has.
+    pub fn most_objects(&self) -> usize {
+        self.objects.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The image of each item as a number, from 0 in order of appearance: the clusters of bootstrap and permutation.
+    pub fn clusters(&self) -> Vec<usize> {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        self.image
+            .iter()
+            .map(|image| {
+                let next = numbers.len();
+                *numbers.entry(image).or_insert(next)
+            })
+            .collect()
+    }
+}
+
+fn geometry(frame: &Frame, id: &[String]) -> Result<Vec<ImageGeometry>> {
+    let (width, height): (Vec<u32>, Vec<u32>) = (frame.integers("image_width")?, frame.integers("image_height")?);
+    let (rows, cols): (Vec<u32>, Vec<u32>) = (frame.integers("grid_rows")?, frame.integers("grid_cols")?);
+    let (x1, y1) = (frame.numbers("seen_x1")?, frame.numbers("seen_y1")?);
+    let (x2, y2) = (frame.numbers("seen_x2")?, frame.numbers("seen_y2")?);
+    let of = |row: usize| -> Result<ImageGeometry> {
+        let grid = Grid { rows: rows[row] as usize, cols: cols[row] as usize };
+        let seen = PixelBox { x1: x1[row], y1: y1[row], x2: x2[row], y2: y2[row] };
+        let area = (seen.x2 - seen.x1) * (seen.y2 - seen.y1);
+        if grid.count() == 0 || !(seen.x1 < seen.x2 && seen.y1 < seen.y2 && area.is_finite()) {
+            let message = format!("item `{}`: grid {} x {} over {seen:?} has no area", id[row], grid.rows, grid.cols);
+            return Err(frame.error(message));
+        }
+        Ok(ImageGeometry { image_width: width[row], image_height: height[row], grid, seen })
+    };
+    (0..id.len()).map(of).collect()
+}
+
+fn objects(frame: &Frame, id: &[String]) -> Result<Vec<Vec<Sighting>>> {
+    let mut objects = vec![Vec::new(); id.len()];
+    for k in (1..).take_while(|k| frame.has(&format!("object_{k}_boxes"))) {
+        let names = frame.optional_texts(&format!("object_{k}"))?;
+        let flat = frame.number_lists(&format!("object_{k}_boxes"))?;
+        let visible = frame.optional_numbers(&format!("object_{k}_visible"))?;
+        for (row, (flat, visible)) in flat.into_iter().zip(visible).enumerate() {
+            if names[row].is_none() && flat.is_empty() {
+                continue;
+            }
+            let boxes = boxes(&flat)
+                .map_err(|error| error.within(frame.error(format!("column `object_{k}_boxes`, item `{}`", id[row]))))?;
+            // An item may lack object 1 but have object 2; the places must not shift.
+            objects[row].resize(k - 1, Sighting::default());
+            objects[row].push(Sighting { boxes, visible });
+        }
+    }
+    Ok(objects)
+}
+
+fn boxes(flat: &[f64]) -> Result<Vec<PixelBox>> {
+    if !flat.len().is_multiple_of(4) {
+        return Err(Error::data(format!("{} numbers, expected four a box (x1, y1, x2, y2)", flat.len())));
+    }
+    let one = |edges: &[f64]| {
+        let one = PixelBox { x1: edges[0], y1: edges[1], x2: edges[2], y2: edges[3] };
+        let proper = one.x1 < one.x2 && one.y1 < one.y2 && edges.iter().all(|edge| edge.is_finite());
+        proper.then_some(one).ok_or_else(|| Error::data(format!("{one:?} has no area")))
+    };
+    flat.chunks_exact(4).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_are_four_numbers_each() {
+        assert_eq!(boxes(&[]).unwrap(), []);
+        assert_eq!(boxes(&[1.0, 2.0, 3.0, 4.0]).unwrap(), [PixelBox { x1: 1.0, y1: 2.0, x2: 3.0, y2: 4.0 }]);
+        assert!(boxes(&[1.0, 2.0, 3.0]).unwrap_err().to_string().contains("3 numbers"));
+        assert!(boxes(&[3.0, 2.0, 1.0, 4.0]).is_err() && boxes(&[f64::NAN, 2.0, 3.0, 4.0]).is_err());
+    }
+
+    #[test]
+    fn images_are_numbered_by_appearance() {
+        let items = Items { image: ["b", "a", "b", "c"].map(String::from).to_vec(), ..Items::default() };
+        assert_eq!(items.clusters(), [0, 1, 0, 2]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Frames in, result tables out: no model, no image, no drawing.
+//!
+//! An analysis is one file with one function that reads the frames of a run (and, if it needs them, the rows of analyses
+//! before it) and returns one table. Its module documentation says, always in these sections, what it measures, the
+//! formula, the columns it reads and writes, the controls and the paper it follows. To add one: write the file, then add
+//! its line to [`ANALYSES`].
+
+pub mod alignment;
+pub mod answers;
+pub mod attention_share;
+pub mod frames;
+pub mod gallery;
+pub mod headline;
+mod params;
+#[cfg(test)]
+mod planted;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+pub use frames::Frames;
+pub use params::Params;
+pub use table::Table;
+
+use crate::error::Result;
+
+/// One analysis: a name, what it answers, and how.
+pub struct Analysis {
+    /// Also the name of its table: `tables/{name}.parquet`.
+    pub name: &'static str,
+    /// The question it answers, in one line.
+    pub about: &'static str,
+    pub run: fn(&Frames, &Params, &mut Results) -> Result<Table>,
+}
+
+/// Rows that later analyses read from earlier ones.
+#[derive(Debug, Default)]
+pub struct Results {
+    pub attention_share: Vec<attention_share::Row>,
+    pub alignment: Vec<alignment::Row>,
+    pub answers: Vec<answers::Row>,
+}
+
+/// Every analysis, in the order in which they run.
+pub const ANALYSES: &[Analysis] = &[
+    Analysis {
+        name: "attention_share",
+        about: "how much of the last query's attention goes where, per layer and head",
+        run: attention_share::run,
+    },
+    Analysis {
+        name: "alignment",
+        about: "does attention fall on the objects, and does that go with a right answer",
+        run: alignment::run,
+    },
+    Analysis { name: "answers", about: "how often the model is right, and how sure", run: answers::run },
+    Analysis {
+        name: "gallery",
+        about: "which items to look at: best and worst aligned, right and wrong",
+        run: gallery::run,
+    },
+    Analysis { name: "headline", about: "the numbers a report opens with", run: headline::run },
+];
+
+/// Runs every analysis on a run folder: reads `frames/`, writes `tables/`, and returns the files written.
+///
+/// # Errors
+/// A parameter out of range; a frame that is missing, unreadable or not as documented; a table that cannot be written.
+pub fn run(run_dir: &Path, params: &Params) -> Result<Vec<PathBuf>> {
+    params.check()?;
+    let frames = Frames::read(&run_dir.join("frames"), &params.query)?;
+    let mut results = Results::default();
+    let mut written = Vec::new();
+    for analysis in ANALYSES {
+        tracing::debug!(analysis = analysis.name, "analysing");
+        let table = (analysis.run)(&frames, params, &mut results)?;
+        written.extend(table.write(&run_dir.join("tables"), analysis.name)?);
+    }
+    Ok(written)
+}

@@ -1,0 +1,74 @@
+//! What an analysis can be asked for.
+
+use super::alignment::Metric;
+use crate::error::{Error, Result};
+
+/// The `[analysis]` table of a study file; every key may be left out.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Which query's attention: the `query` column of the attention frame.
+    pub query: String,
+    /// Draws of area-matched random boxes, and as many of other items' boxes. At least 40, or a 95 % range means nothing.
+    pub draws: usize,
+    /// Bootstrap replicates, images drawn with replacement. At least 40.
+    pub bootstrap: usize,
+    /// Label permutations; no p-value can be smaller than 1 / (permutations + 1). At least 40.
+    pub permutations: usize,
+    /// The same seed and frames give the same tables.
+    pub seed: u64,
+    /// Items of each kind in the gallery.
+    pub gallery: usize,
+    /// What ranks the gallery.
+    pub gallery_metric: Metric,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            query: "last".into(),
+            draws: 200,
+            bootstrap: 2000,
+            permutations: 1000,
+            seed: 1,
+            gallery: 3,
+            gallery_metric: Metric::Fraction,
+        }
+    }
+}
+
+impl Params {
+    /// # Errors
+    /// A number too small for the 95 % range or p-value that is made of it.
+    pub fn check(&self) -> Result<()> {
+        let enough = |key: &str, count: usize| {
+            if count >= 40 {
+                return Ok(());
+            }
+            Err(Error::usage(format!("`analysis.{key}` is {count}; expected at least 40"))
+                .with_help("a 95 % range of fewer draws than 40 is not one; leave the key out for the default"))
+        };
+        enough("draws", self.draws)?;
+        enough("bootstrap", self.bootstrap)?;
+        enough("permutations", self.permutations)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_and_single_keys() {
+        let params: Params = toml::from_str("seed = 7\ngallery_metric = \"patch_auroc\"").unwrap();
+        assert_eq!(params, Params { seed: 7, gallery_metric: Metric::PatchAuroc, ..Params::default() });
+        assert!(params.check().is_ok());
+    }
+
+    #[test]
+    fn unknown_keys_and_senseless_numbers() {
+        assert!(toml::from_str::<Params>("draw = 7").unwrap_err().to_string().contains("draw"));
+        let error = Params { draws: 0, ..Params::default() }.check().unwrap_err();
+        assert!(error.to_string().contains("`analysis.draws` is 0") && error.exit_code() == 2);
+    }
+}

@@ -1,0 +1,122 @@
+//! What `run` and `record` share: a study file, the flags that override it, and the recording.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
+use serde_json::json;
+
+use super::command_line::{command_line, with_resume};
+use super::interrupt::on_ctrl_c;
+use crate::error::{Error, Result, suggestion};
+use crate::model::Compute;
+use crate::record::{BadItems, Bar, Estimate, Frame, Stage, Way};
+use crate::study::{Existing, RunFolder, Skipped, Study, StudyText, shipped, shipped_studies};
+
+#[derive(Args, Debug)]
+pub struct StudyFlags {
+    /// A study file; `vlmscope studies` lists those that come with vlmscope.
+    study: PathBuf,
+    /// Look at this checkpoint (a Hugging Face folder) instead of the study's.
+    #[arg(long, value_name = "FOLDER")]
+    model: Option<String>,
+    /// Ask these items instead of the study's: a built-in name or a path.
+    #[arg(long, value_name = "SOURCE")]
+    dataset: Option<String>,
+    /// Only the first N items.
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroUsize>,
+    /// The run folder [default: runs/ and the study's name].
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    device: Compute,
+    /// Seed of the analysis' resampling.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Go on with an unfinished recording.
+    #[arg(long)]
+    resume: bool,
+    /// Leave out items whose image or question cannot be read; they are listed, and the exit code is 3.
+    #[arg(long)]
+    skip_bad_items: bool,
+    /// Print what would be recorded, how large and how long, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// No progress bar.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl StudyFlags {
+    /// The study as it is to be carried out.
+    pub fn stage(&self) -> Result<Stage> {
+        let path = shipped(&self.study);
+        if !path.exists() {
+            let names: Vec<_> = shipped_studies().iter().map(|path| path.display().to_string()).collect();
+            return Err(Error::usage(format!("no study file `{}`", self.study.display()))
+                .with_help(suggestion(&self.study.display().to_string(), names.iter().map(String::as_str))));
+        }
+        let (mut study, text) = Study::read(&path)?;
+        study.model.path = self.model.clone().unwrap_or(study.model.path);
+        study.dataset.source = self.dataset.clone().unwrap_or(study.dataset.source);
+        study.dataset.limit = self.limit.or(study.dataset.limit);
+        study.analysis.seed = self.seed.unwrap_or(study.analysis.seed);
+        self.check(&study, &text)?;
+        Stage::open(study, text, self.device)
+    }
+
+    /// What would otherwise come to light only after the recording.
+    fn check(&self, study: &Study, text: &StudyText) -> Result<()> {
+        study.analysis.check().map_err(|error| text.error_at(&["analysis"], error))
+    }
+
+    /// Records into the run folder.
+    pub fn record(&self, stage: &Stage) -> Result<RunFolder> {
+        let command = command_line();
+        stage.record(Way {
+            out: self.out.clone().unwrap_or_else(|| Stage::default_folder(&self.study)),
+            existing: if self.resume { Existing::Resume } else { Existing::Refuse },
+            bad_items: if self.skip_bad_items { BadItems::Skip } else { BadItems::Stop },
+            resume: with_resume(&command),
+            command,
+            stop: on_ctrl_c(),
+            bar: if self.quiet { Bar::hidden() } else { Bar::on_terminal() },
+        })
+    }
+
+    /// Prints what a recording would take.
+    pub fn print_estimate(&self, estimate: &Estimate) {
+        let Estimate { plan, time } = estimate;
+        let size = &plan.size;
+        let frames = plan.frames.iter().rev().map(|frame| match frame {
+            Frame::Items => (frame.name(), plan.items),
+            Frame::Attention => (frame.name(), plan.items * size.attention_rows),
+            Frame::Hidden => (frame.name(), plan.items * size.hidden_rows),
+        });
+        if self.json {
+            let rows: serde_json::Map<_, _> = frames.map(|(name, rows)| (name.to_string(), json!(rows))).collect();
+            let seconds = time.as_secs_f64();
+            println!("{}", json!({"items": plan.items, "rows": rows, "bytes": plan.bytes(), "seconds": seconds}));
+            return;
+        }
+        println!("items   {} in batches of {}", HumanCount(plan.items as u64), plan.batch);
+        for (name, rows) in frames {
+            println!("rows    {} in the {name} frame", HumanCount(rows as u64));
+        }
+        println!("bytes   about {} before compression", HumanBytes(plan.bytes()));
+        println!("time    about {}", HumanDuration(*time));
+    }
+}
+
+/// Lists what was left out, on standard error.
+pub(super) fn list_skipped(skipped: &[Skipped]) {
+    if !skipped.is_empty() {
+        eprintln!("{} items were skipped:", skipped.len());
+        skipped.iter().for_each(|one| eprintln!("  {}: {}", one.item, one.reason));
+    }
+}

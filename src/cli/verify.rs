@@ -1,0 +1,70 @@
+//! `vlmscope verify`: is the model here equal to the reference implementation?
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::model::{Compute, families};
+use crate::parity::{self, Reference, Verdict};
+use crate::processor::Processor;
+
+/// Compare every tensor of a reference file with what the model here computes.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  vlmscope verify datasets/scenes-llava --against datasets/scenes-llava/ref.safetensors\n\n\
+    `scripts/reference.py` writes such a file for any checkpoint with transformers.\n\
+    Exit code 0: equal within the tolerance; 1: not."
+)]
+pub struct Verify {
+    /// Folder of a Hugging Face checkpoint.
+    model: PathBuf,
+    /// Reference tensors; `ref_attn.safetensors` beside them is read too.
+    #[arg(long, value_name = "REF.safetensors")]
+    against: PathBuf,
+    /// The image the reference was made from; by default `input.png` beside the reference.
+    #[arg(long)]
+    image: Option<PathBuf>,
+    /// Largest absolute difference that counts as equal.
+    #[arg(long, default_value_t = 1e-4)]
+    tolerance: f64,
+    #[arg(long, value_enum, default_value_t)]
+    device: Compute,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Verify) -> Result<()> {
+    let reference = Reference::open(&args.against)?;
+    let model = families::open(&args.model, &args.device.open()?)?;
+    let processor = Processor::open(&args.model)?;
+    let beside = args.against.with_file_name("input.png");
+    let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
+    let verdict = parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?;
+    if args.json {
+        println!("{}", json!({"equal": verdict.holds(), "compared": verdict.compared, "skipped": verdict.skipped}));
+    } else {
+        print(&verdict);
+    }
+    if verdict.holds() {
+        return Ok(());
+    }
+    let past = verdict.compared.iter().filter(|row| !row.holds()).count();
+    Err(Error::data(format!("{past} of {} tensors differ by more than the tolerance", verdict.compared.len()))
+        .with_help("the first one that differs, in the order of the model, is where to look"))
+}
+
+fn print(verdict: &Verdict) {
+    let width = verdict.compared.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    for row in &verdict.compared {
+        let mark = if row.holds() { "equal" } else { "DIFFERS" };
+        println!("{:width$}  {:>9.2e}  {mark:7}  {:?}", row.name, row.worst, row.shape);
+    }
+    for (name, why) in &verdict.skipped {
+        println!("{name:width$}  not compared: {why}");
+    }
+    let worst = verdict.compared.iter().filter(|row| row.tolerance > 0.0).map(|row| row.worst).fold(0.0, f64::max);
+    println!("{} tensors compared, worst difference {worst:.2e}", verdict.compared.len());
+}

@@ -1,0 +1,79 @@
+//! Any dataset as a folder of PNGs with `items.jsonl`: for reading elsewhere, and to change by hand.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::folder::ITEMS;
+use super::{Dataset, jsonl};
+use crate::error::{Error, Result};
+
+/// Writes `dataset` to `folder`: the images as `images/*.png`, then `items.jsonl`. The folder may exist, but not hold
+/// another dataset.
+pub fn export(dataset: &dyn Dataset, folder: &Path) -> Result<()> {
+    let file = folder.join(ITEMS);
+    if file.exists() {
+        return Err(Error::usage(format!("{} exists already", file.display())).with_help("export to a new folder"));
+    }
+    let images = folder.join("images");
+    std::fs::create_dir_all(&images).map_err(|source| Error::io("create", &images, source))?;
+    let mut written = HashMap::new();
+    let mut lines = String::new();
+    for item in dataset.items() {
+        if !written.contains_key(&item.image) {
+            let name = format!("images/{}.png", file_name(&item.image, written.len()));
+            let path = folder.join(&name);
+            let saved = dataset.image(item)?.save(&path);
+            saved.map_err(|error| Error::data(format!("cannot write {}: {error}", path.display())))?;
+            written.insert(item.image.clone(), name);
+        }
+        lines += &jsonl::write(item, &written[&item.image]);
+        lines += "\n";
+    }
+    // Last, so that an interrupted export is not taken for a dataset.
+    std::fs::write(&file, lines).map_err(|source| Error::io("write", &file, source))
+}
+
+/// The image's own name where any system can hold it; else its number.
+fn file_name(image: &str, number: usize) -> String {
+    let plain = image.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+    if plain && !image.is_empty() { image.to_owned() } else { format!("IMG{number:05}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Folder, open};
+    use super::*;
+
+    #[test]
+    fn what_is_exported_opens_again_unchanged() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["scenes/pairs", "scenes/rows"] {
+            let (scenes, path) = (open(name).unwrap(), folder.path().join(name));
+            export(scenes.as_ref(), &path).unwrap();
+            let copy = Folder::open(&path).unwrap();
+            assert_eq!(copy.items().len(), scenes.items().len());
+            for (exported, item) in copy.items().iter().zip(scenes.items()) {
+                assert_eq!(exported.image, format!("images/{}.png", item.image));
+                assert_eq!(&super::super::Item { image: item.image.clone(), ..exported.clone() }, item);
+            }
+            for (exported, item) in copy.items().iter().zip(scenes.items()).step_by(37) {
+                assert!(copy.image(exported).unwrap() == scenes.image(item).unwrap(), "{}", item.id);
+            }
+        }
+    }
+
+    #[test]
+    fn another_dataset_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(ITEMS), "mine").unwrap();
+        let error = export(open("scenes/rows").unwrap().as_ref(), folder.path()).unwrap_err();
+        assert!(error.to_string().contains("exists already"));
+        assert_eq!(std::fs::read_to_string(folder.path().join(ITEMS)).unwrap(), "mine");
+    }
+
+    #[test]
+    fn only_names_that_any_system_can_hold_are_kept() {
+        assert_eq!(file_name("pairs-001-left", 3), "pairs-001-left");
+        assert_eq!(file_name("../photos/Ä.jpg", 3), "IMG00003");
+    }
+}

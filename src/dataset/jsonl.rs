@@ -1,0 +1,253 @@
+//! One line of `items.jsonl`: an item as a JSON object. Reading is strict and says where and what; `datasets/README.md`
+//! documents the keys.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Familiarity, Item, Object, PixelBox};
+use crate::error::{Error, Result, suggestion};
+
+const KEYS: [&str; 10] =
+    ["id", "image", "question", "options", "gold", "relation", "familiarity", "objects", "pair", "set"];
+const OBJECT_KEYS: [&str; 2] = ["name", "boxes"];
+
+/// The line for an item whose image is at `image`, without the line break.
+pub(super) fn write(item: &Item, image: &str) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        id: &'a str,
+        image: &'a str,
+        question: &'a str,
+        options: &'a [String],
+        /// The text where it can be given, since a reader sees more in it than in a number.
+        gold: Option<&'a String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        relation: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        familiarity: Option<Familiarity>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        objects: Vec<Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pair: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        set: Option<&'a str>,
+    }
+    let object = |object: &Object| {
+        let boxes: Vec<_> = object.boxes.iter().map(|b| [b.x1, b.y1, b.x2, b.y2]).collect();
+        serde_json::json!({ "name": object.name, "boxes": boxes })
+    };
+    let line = Line {
+        id: &item.id,
+        image,
+        question: &item.question,
+        options: &item.options,
+        gold: item.options.get(item.gold),
+        relation: item.relation.as_deref(),
+        familiarity: item.familiarity,
+        objects: item.objects.iter().map(object).collect(),
+        pair: item.pair.as_deref(),
+        set: item.set.as_deref(),
+    };
+    serde_json::json!(line).to_string()
+}
+
+/// The item on line `number` (from 1) of `file`. All that can be seen without the image is checked.
+pub(super) fn read(text: &str, file: &Path, number: usize) -> Result<Item> {
+    let place = format!("{}:{number}", file.display());
+    let value: Value = serde_json::from_str(text).map_err(|error| not_json(text, &error).within(&place))?;
+    let Value::Object(map) = value else {
+        return Err(Error::data("expected one JSON object a line").within(&place));
+    };
+    let place = match map.get("id") {
+        Some(Value::String(id)) => format!("{place}: item `{id}`"),
+        _ => place,
+    };
+    item(map).map_err(|error| error.within(place))
+}
+
+fn item(map: Map<String, Value>) -> Result<Item> {
+    let mut fields = Fields::new(map, &KEYS)?;
+    let options: Vec<String> = fields.required("options", "a list of texts")?;
+    let gold = fields.value("gold")?;
+    let objects: Option<Vec<Map<String, Value>>> = fields.optional("objects", "a list of {name, boxes}")?;
+    let item = Item {
+        id: fields.text("id")?,
+        image: fields.text("image")?,
+        question: fields.text("question")?,
+        gold: find_gold(&gold, &options)?,
+        options,
+        relation: fields.optional("relation", "a text")?,
+        familiarity: fields.optional("familiarity", "\"familiar\" or \"unfamiliar\"")?,
+        objects: objects.unwrap_or_default().into_iter().enumerate().map(object).collect::<Result<_>>()?,
+        pair: fields.optional("pair", "a text")?,
+        set: fields.optional("set", "a text")?,
+    };
+    Ok(item)
+}
+
+/// The index of the right option, given as its text or as its index from 0.
+fn find_gold(gold: &Value, options: &[String]) -> Result<usize> {
+    if options.len() < 2 {
+        return Err(wrong("options", format!("has {}, expected at least two", options.len())));
+    }
+    for (index, option) in options.iter().enumerate() {
+        if option.trim().is_empty() {
+            return Err(wrong("options", "has an empty one"));
+        }
+        if options[..index].contains(option) {
+            return Err(wrong("options", format!("has `{option}` twice")));
+        }
+    }
+    let found = match gold {
+        Value::String(text) => options.iter().position(|option| option == text),
+        Value::Number(index) => index.as_u64().map(|index| index as usize).filter(|index| *index < options.len()),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        wrong("gold", format!("is {gold}, expected one of the options ({}) or its index from 0", options.join(", ")))
+    })
+}
+
+fn object((index, map): (usize, Map<String, Value>)) -> Result<Object> {
+    let read = || {
+        let mut fields = Fields::new(map, &OBJECT_KEYS)?;
+        let name = fields.text("name")?;
+        let boxes: Option<Vec<[f64; 4]>> = fields.optional("boxes", "a list of [x1, y1, x2, y2] in pixels")?;
+        Ok(Object { name, boxes: boxes.unwrap_or_default().into_iter().map(pixel_box).collect::<Result<_>>()? })
+    };
+    read().map_err(|error: Error| error.within(format!("`objects[{index}]`")))
+}
+
+fn pixel_box([x1, y1, x2, y2]: [f64; 4]) -> Result<PixelBox> {
+    let found = format!("has [{x1}, {y1}, {x2}, {y2}]");
+    if [x1, y1, x2, y2].iter().any(|side| !side.is_finite()) {
+        return Err(wrong("boxes", format!("{found}, expected four finite numbers")));
+    }
+    if x1 >= x2 || y1 >= y2 {
+        return Err(wrong("boxes", format!("{found}, expected x1 < x2 and y1 < y2"))
+            .with_help("boxes are [x1, y1, x2, y2], two corners; COCO's are [x, y, width, height]"));
+    }
+    Ok(PixelBox { x1, y1, x2, y2 })
+}
+
+/// A JSON object whose keys are taken one by one, so that every error can name its key.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn new(map: Map<String, Value>, known: &[&str]) -> Result<Self> {
+        match map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(Error::data(format!("unknown key `{key}`; {}", suggestion(key, known.iter().copied())))),
+            None => Ok(Self(map)),
+        }
+    }
+
+    /// The value, which may not be missing nor null.
+    fn value(&mut self, key: &str) -> Result<Value> {
+        let value = self.0.remove(key).filter(|value| !value.is_null());
+        value.ok_or_else(|| Error::data(format!("has no `{key}`")))
+    }
+
+    fn required<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<T> {
+        let value = self.value(key)?;
+        serde_json::from_value(value).map_err(|error| wrong(key, format!("expected {expected}: {error}")))
+    }
+
+    /// None where the key is missing or null.
+    fn optional<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>> {
+        let known = self.0.get(key).is_some_and(|value| !value.is_null());
+        known.then(|| self.required(key, expected)).transpose()
+    }
+
+    /// A text that is not empty.
+    fn text(&mut self, key: &str) -> Result<String> {
+        let text: String = self.required(key, "a text")?;
+        if text.trim().is_empty() { Err(wrong(key, "is empty")) } else { Ok(text) }
+    }
+}
+
+fn wrong(key: &str, what: impl Display) -> Error {
+    Error::data(format!("`{key}` {what}"))
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> Error {
+    let wrong = Error::data(format!("not JSON at column {}: {error}", error.column()));
+    if ["NaN", "Infinity"].iter().any(|word| text.contains(word)) {
+        return wrong.with_help("JSON has no NaN or Infinity; leave out a box that is not known");
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"id": "a", "image": "a.png", "question": "Where?", "options": ["left", "right"], "gold": "right",
+        "relation": "right", "familiarity": "unfamiliar", "pair": "p", "set": "s",
+        "objects": [{"name": "cup", "boxes": [[1, 2.5, 3, 4], [5, 6, 7, 8]]}, {"name": "hat"}]}"#;
+
+    fn parse(text: &str) -> Result<Item> {
+        read(text, Path::new("items.jsonl"), 7)
+    }
+
+    fn refused(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from));
+        parse(&GOOD.replacen(from, to, 1)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_full_line_is_read_and_written_back() {
+        let item = parse(GOOD).unwrap();
+        assert_eq!((item.gold, item.familiarity), (1, Some(Familiarity::Unfamiliar)));
+        assert_eq!(item.objects[0].boxes[0], PixelBox { x1: 1.0, y1: 2.5, x2: 3.0, y2: 4.0 });
+        assert_eq!(item.objects[1], Object { name: "hat".into(), boxes: vec![] });
+        assert_eq!(parse(&write(&item, &item.image)).unwrap(), item);
+    }
+
+    #[test]
+    fn the_smallest_line_is_enough_and_gold_may_be_an_index() {
+        let item = parse(r#"{"id":"a","image":"a.png","question":"Where?","options":["1","0"],"gold":1}"#).unwrap();
+        assert_eq!((item.gold, item.relation, item.objects.len()), (1, None, 0));
+        assert_eq!(parse(&write(&item_with_gold_zero(), "a.png")).unwrap().gold, 0);
+    }
+
+    fn item_with_gold_zero() -> Item {
+        parse(r#"{"id":"a","image":"a.png","question":"Where?","options":["1","0"],"gold":"1"}"#).unwrap()
+    }
+
+    #[test]
+    fn errors_name_file_line_item_and_key() {
+        let error = refused(r#""gold": "right""#, r#""gold": "up""#);
+        assert_eq!(
+            error,
+            "items.jsonl:7: item `a`: `gold` is \"up\", expected one of the options (left, right) or its index from 0"
+        );
+        assert!(refused(r#""gold": "right""#, r#""gold": 2"#).contains("`gold` is 2"));
+        assert!(refused(r#""gold": "right","#, "").contains("has no `gold`"));
+        assert!(refused(r#"["left", "right"]"#, "[]").contains("`options` has 0"));
+        assert!(refused(r#"["left", "right"]"#, r#"["right", "right"]"#).contains("`options` has `right` twice"));
+        assert!(refused(r#"["left", "right"]"#, r#"["right", " "]"#).contains("`options` has an empty one"));
+        assert!(refused(r#"["left", "right"]"#, r#""left""#).contains("`options` expected a list of texts"));
+        assert!(refused(r#""options": ["left", "right"],"#, "").contains("has no `options`"));
+        assert!(refused(r#""relation""#, r#""realtion""#).contains("unknown key `realtion`; did you mean `relation`"));
+        assert!(refused(r#""unfamiliar""#, r#""rare""#).contains("`familiarity` expected \"familiar\" or"));
+        assert!(refused(r#""id": "a""#, r#""id": """#).contains("`id` is empty"));
+        assert!(refused(r#""id": "a""#, r#""id": 3"#).starts_with("items.jsonl:7: `id` expected a text"));
+        assert!(refused(r#""name": "cup""#, r#""nam": "cup""#).contains("`objects[0]`: unknown key `nam`"));
+    }
+
+    #[test]
+    fn boxes_that_make_no_sense_are_refused() {
+        assert!(
+            refused("[5, 6, 7, 8]", "[7, 6, 5, 8]").contains("`objects[0]`: `boxes` has [7, 6, 5, 8], expected x1")
+        );
+        assert!(refused("[5, 6, 7, 8]", "[5, 6, 7]").contains("`boxes` expected a list of [x1, y1, x2, y2]"));
+        assert!(refused("[5, 6, 7, 8]", "[5, 6, 7, null]").contains("`boxes`"));
+        assert!(refused("[5, 6, 7, 8]", "[5, 6, 7, 1e999]").contains("not JSON"));
+        let nan = parse(&GOOD.replacen("[5, 6, 7, 8]", "[NaN, 6, 7, 8]", 1)).unwrap_err();
+        assert!(nan.to_string().contains("items.jsonl:7") && nan.help().is_some_and(|help| help.contains("NaN")));
+    }
+}

@@ -1,0 +1,26 @@
+//! Rendered scenes with exact boxes, made from a seed: two objects in relation (*pairs*), three in a row (*rows*), and
+//! the endless stream of such images on which the bundled model was trained.
+
+mod background;
+mod dice;
+mod identity;
+mod mix;
+mod pairs;
+mod question;
+mod raster;
+mod relation;
+mod rows;
+mod scene;
+mod set;
+mod spec;
+mod stream;
+
+pub use background::{Background, Direction, Pattern};
+pub use identity::{Colour, HELD_OUT, Identity, Shape, Split};
+pub use mix::{ImageWeights, KindWeights, Mix, QuestionCounts, References};
+pub use question::{NUMBERS, vocabulary};
+pub use relation::{Axis, Relation};
+pub use rows::{Flavour, HELD_OUT_TRIPLES, Triple, held_out};
+pub use scene::{Entity, Point, Scene};
+pub use set::{SHIPPED, Scenes, Shipped};
+pub use stream::{CANVAS, Kind, Sample, Stream, Turn};

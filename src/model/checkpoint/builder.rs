@@ -1,0 +1,132 @@
+//! Modules are built from their tensors, never initialised and filled later: what is missing cannot go unnoticed.
+
+use burn::module::{Param, ParamId};
+use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, RmsNorm, RmsNormConfig};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::save::{Layout, ParamKeys};
+use crate::error::Result;
+
+/// What a tensor is for; a random source draws each kind differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A matrix, `[out, in, ..]`.
+    Weight,
+    /// A matrix whose output is added to the residual stream.
+    Residual,
+    /// Rows that are looked up, positions, class tokens.
+    Embedding,
+    /// The matrix from the last state to the vocabulary.
+    Head,
+    Bias,
+    /// The gain of a norm.
+    Scale,
+}
+
+/// Where tensors come from: a checkpoint, or a random generator.
+pub trait Source {
+    /// The values of a tensor in row-major order of `shape`, which is PyTorch's (`[out, in]` for a matrix).
+    ///
+    /// # Errors
+    /// The tensor is missing, or its shape or type does not fit.
+    fn values(&mut self, name: &str, shape: &[usize], role: Role) -> Result<Vec<f32>>;
+}
+
+/// Takes tensors out of a source under a prefix and makes modules of them.
+pub struct Builder<'s> {
+    source: &'s mut dyn Source,
+    keys: &'s mut ParamKeys,
+    prefix: String,
+    device: Device,
+}
+
+impl<'s> Builder<'s> {
+    pub fn new(source: &'s mut dyn Source, keys: &'s mut ParamKeys, device: &Device) -> Self {
+        Self { source, keys, prefix: String::new(), device: device.clone() }
+    }
+
+    /// The same source, one name further in.
+    pub fn within(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
+        let prefix = format!("{}{name}.", self.prefix);
+        Builder { source: self.source, keys: self.keys, prefix, device: self.device.clone() }
+    }
+
+    /// A tensor as it stands in the file.
+    pub fn param<const D: usize>(&mut self, name: &str, shape: [usize; D], role: Role) -> Result<Param<Tensor<D>>> {
+        let key = format!("{}{name}", self.prefix);
+        let values = self.source.values(&key, &shape, role)?;
+        let param = named(&key, Tensor::from_data(TensorData::new(values, shape), &self.device));
+        self.keys.record(param.id, key, Layout::Plain(shape.to_vec()));
+        Ok(param)
+    }
+
+    /// A matrix `[out, ..]` of the file as `[in, out]`, the way Burn multiplies; trailing axes are flattened into `in`.
+    fn matrix(&mut self, name: &str, shape: &[usize], role: Role) -> Result<Param<Tensor<2>>> {
+        let key = format!("{}{name}", self.prefix);
+        let values = self.source.values(&key, shape, role)?;
+        let output = shape[0];
+        let input = values.len() / output;
+        let values = transposed(&values, output, input);
+        let param = named(&key, Tensor::from_data(TensorData::new(values, [input, output]), &self.device));
+        self.keys.record(param.id, key, Layout::Transposed(shape.to_vec()));
+        Ok(param)
+    }
+
+    /// `O = I W`.
+    pub fn linear(&mut self, name: &str, input: usize, output: usize, role: Role) -> Result<Linear> {
+        Ok(Linear { weight: self.matrix(&format!("{name}.weight"), &[output, input], role)?, bias: None })
+    }
+
+    /// `O = I W + b`.
+    pub fn linear_biased(&mut self, name: &str, input: usize, output: usize, role: Role) -> Result<Linear> {
+        let weight = self.matrix(&format!("{name}.weight"), &[output, input], role)?;
+        Ok(Linear { weight, bias: Some(self.param(&format!("{name}.bias"), [output], Role::Bias)?) })
+    }
+
+    /// A convolution without bias whose stride is its kernel, as the matrix it is: `[channels * patch * patch, width]`.
+    pub fn patches(&mut self, name: &str, width: usize, channels: usize, patch: usize) -> Result<Linear> {
+        let shape = [width, channels, patch, patch];
+        Ok(Linear { weight: self.matrix(&format!("{name}.weight"), &shape, Role::Weight)?, bias: None })
+    }
+
+    pub fn embedding(&mut self, name: &str, rows: usize, width: usize) -> Result<Embedding> {
+        // The configuration's initial values are lazy and never drawn: the parameter is replaced at once.
+        let mut embedding = EmbeddingConfig::new(rows, width).init(&self.device);
+        embedding.weight = self.param(&format!("{name}.weight"), [rows, width], Role::Embedding)?;
+        Ok(embedding)
+    }
+
+    pub fn layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> Result<LayerNorm> {
+        let mut norm = LayerNormConfig::new(width).with_epsilon(epsilon).init(&self.device);
+        norm.gamma = self.param(&format!("{name}.weight"), [width], Role::Scale)?;
+        norm.beta = Some(self.param(&format!("{name}.bias"), [width], Role::Bias)?);
+        Ok(norm)
+    }
+
+    pub fn rms_norm(&mut self, name: &str, width: usize, epsilon: f64) -> Result<RmsNorm> {
+        let mut norm = RmsNormConfig::new(width).with_epsilon(epsilon).init(&self.device);
+        norm.gamma = self.param(&format!("{name}.weight"), [width], Role::Scale)?;
+        Ok(norm)
+    }
+}
+
+/// A parameter whose identity is its key, so that an optimiser's state written by one process fits the next.
+fn named<const D: usize>(key: &str, value: Tensor<D>) -> Param<Tensor<D>> {
+    let mut param = Param::from_tensor(value);
+    let hash = blake3::hash(key.as_bytes());
+    let mut start = [0; 8];
+    start.copy_from_slice(&hash.as_bytes()[..8]);
+    param.id = ParamId::from(u64::from_le_bytes(start));
+    param
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+pub(super) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = vec![0.0; values.len()];
+    for (r, row) in values.chunks_exact(columns.max(1)).enumerate() {
+        for (c, value) in row.iter().enumerate() {
+            out[c * rows + r] = *value;
+        }
+    }
+    out
+}

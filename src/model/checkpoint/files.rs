@@ -1,0 +1,207 @@
+//! The weight files of a checkpoint: found, mapped, and read strictly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
+
+use super::builder::{Role, Source};
+use super::config::read_json;
+use crate::error::{Error, Result, nearest};
+
+/// One published way of naming tensors: canonical prefix, prefix in the file. The longest canonical prefix wins.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyLayout {
+    pub name: &'static str,
+    pub prefixes: &'static [(&'static str, &'static str)],
+    /// A key that only this layout has.
+    pub mark: &'static str,
+}
+
+/// A checkpoint's weights, mapped and not copied.
+pub struct Checkpoint {
+    folder: PathBuf,
+    shards: Vec<Shard>,
+    /// Key in the file to shard.
+    home: BTreeMap<String, usize>,
+    layout: KeyLayout,
+    used: BTreeSet<String>,
+}
+
+struct Shard {
+    path: PathBuf,
+    map: Mmap,
+    infos: BTreeMap<String, TensorInfo>,
+    /// Offset of the tensor data in the file.
+    data: usize,
+}
+
+impl Checkpoint {
+    /// Maps the weights of a folder and recognises how they are named.
+    ///
+    /// # Errors
+    /// No weights, a truncated or corrupted file, an index that names what is not there, or an unknown key layout.
+    pub fn open(folder: &Path, layouts: &[KeyLayout]) -> Result<Self> {
+        let shards = weight_files(folder)?.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
+        let mut home = BTreeMap::new();
+        for (number, shard) in shards.iter().enumerate() {
+            for key in shard.infos.keys() {
+                if let Some(first) = home.insert(key.clone(), number) {
+                    let first: &Shard = &shards[first];
+                    return Err(Error::data(format!(
+                        "tensor `{key}` is in both `{}` and `{}`",
+                        first.path.display(),
+                        shard.path.display()
+                    )));
+                }
+            }
+        }
+        let layout = *layouts.iter().find(|layout| home.contains_key(layout.mark)).ok_or_else(|| {
+            let marks: Vec<_> = layouts.iter().map(|layout| format!("`{}` ({})", layout.mark, layout.name)).collect();
+            let some: Vec<_> = home.keys().take(3).map(|key| format!("`{key}`")).collect();
+            Error::data(format!(
+                "{}: the tensors are named in no known way; expected one of {}, found {} tensors such as {}",
+                folder.display(),
+                marks.join(", "),
+                home.len(),
+                some.join(", ")
+            ))
+        })?;
+        Ok(Self { folder: folder.to_path_buf(), shards, home, layout, used: BTreeSet::new() })
+    }
+
+    /// Whether the file holds the tensor, under its canonical name.
+    pub fn holds(&self, name: &str) -> bool {
+        self.home.contains_key(&self.key(name))
+    }
+
+    /// Refuses tensors that nothing asked for, but for those whose names `spare` accepts.
+    ///
+    /// # Errors
+    /// The unexpected tensors, by their names in the file.
+    pub fn finish(&self, spare: impl Fn(&str) -> bool) -> Result<()> {
+        let left: Vec<_> = self.home.keys().filter(|key| !self.used.contains(*key) && !spare(key)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let some: Vec<_> = left.iter().take(5).map(|key| format!("`{key}`")).collect();
+        Err(Error::data(format!(
+            "{}: {} tensors that this architecture does not have, among them {}",
+            self.folder.display(),
+            left.len(),
+            some.join(", ")
+        ))
+        .with_help("does config.json describe these weights? compare its number of layers and its model_type"))
+    }
+
+    /// The name a tensor has in the file.
+    fn key(&self, name: &str) -> String {
+        self.layout
+            .prefixes
+            .iter()
+            .filter_map(|(canonical, file)| name.strip_prefix(canonical).map(|rest| (canonical.len(), file, rest)))
+            .max_by_key(|(length, ..)| *length)
+            .map_or_else(|| name.to_owned(), |(_, file, rest)| format!("{file}{rest}"))
+    }
+
+    fn missing(&self, key: &str) -> Error {
+        // A neighbour of another layer is no typing error.
+        let numbers = |name: &str| name.split('.').filter_map(|part| part.parse::<usize>().ok()).collect::<Vec<_>>();
+        let alike = self.home.keys().map(String::as_str).filter(|name| numbers(name) == numbers(key));
+        let near = nearest(key, alike);
+        let error = Error::data(format!("{}: tensor `{key}` is missing", self.folder.display()));
+        match near.first() {
+            Some(near) => error.with_help(format!("the nearest name in the file is `{near}`")),
+            None => error.with_help("the file seems incomplete: fetch the checkpoint again"),
+        }
+    }
+}
+
+impl Source for Checkpoint {
+    fn values(&mut self, name: &str, shape: &[usize], _role: Role) -> Result<Vec<f32>> {
+        let key = self.key(name);
+        let shard = &self.shards[*self.home.get(&key).ok_or_else(|| self.missing(&key))?];
+        let values = shard.values(&key, shape)?;
+        self.used.insert(key);
+        Ok(values)
+    }
+}
+
+impl Shard {
+    fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
+        // SAFETY: the map is read-only. A file that another process truncates meanwhile ends this one with a bus error;
+        // there is no way to exclude that short of copying gigabytes.
+        #[allow(unsafe_code)]
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io("map", path, source))?;
+        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| broken(path, &map, &error))?;
+        // The header parses even where the data behind it was cut off.
+        SafeTensors::deserialize(&map).map_err(|error| broken(path, &map, &error))?;
+        let infos = metadata.tensors().into_iter().map(|(key, info)| (key, info.clone())).collect();
+        Ok(Self { path: path.to_path_buf(), infos, data: header + 8, map })
+    }
+
+    fn values(&self, key: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let info = &self.infos[key];
+        if info.shape != shape {
+            return Err(Error::data(format!(
+                "{}: tensor `{key}` has shape {:?}, expected {shape:?} from config.json",
+                self.path.display(),
+                info.shape
+            )));
+        }
+        let bytes = &self.map[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
+        let values = match info.dtype {
+            Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+            Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+            other => {
+                return Err(Error::data(format!(
+                    "{}: tensor `{key}` is {other:?}; f32, f16 and bf16 can be read",
+                    self.path.display()
+                )));
+            }
+        };
+        Ok(values)
+    }
+}
+
+fn broken(path: &Path, map: &Mmap, error: &safetensors::SafeTensorError) -> Error {
+    Error::data(format!("{}: not a complete safetensors file ({} bytes): {error}", path.display(), map.len()))
+        .with_help("the file is truncated or corrupted: fetch it again and compare its size with the published one")
+}
+
+/// The safetensors files of a folder: those of the index, or the only one.
+fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let index = folder.join("model.safetensors.index.json");
+    if index.is_file() {
+        let json = read_json(&index)?;
+        let map = json.get("weight_map").and_then(|map| map.as_object()).ok_or_else(|| {
+            Error::data(format!("{}: `weight_map` is missing: expected tensor names to file names", index.display()))
+        })?;
+        let names: BTreeSet<_> = map.values().filter_map(|name| name.as_str()).collect();
+        return names
+            .into_iter()
+            .map(|name| {
+                let path = folder.join(name);
+                if path.is_file() {
+                    return Ok(path);
+                }
+                Err(Error::data(format!("{}: names `{name}`, which is not in the folder", index.display()))
+                    .with_help("the download is incomplete: fetch the missing file"))
+            })
+            .collect();
+    }
+    let single = folder.join("model.safetensors");
+    if single.is_file() {
+        return Ok(vec![single]);
+    }
+    Err(Error::data(format!(
+        "{}: no weights: expected model.safetensors, or model.safetensors.index.json and its files",
+        folder.display()
+    ))
+    .with_help("PyTorch .bin files are not read: convert them with `save_pretrained(..., safe_serialization=True)`"))
+}

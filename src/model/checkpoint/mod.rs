@@ -1,0 +1,13 @@
+//! From a Hugging Face folder to modules: mapped files, key layouts, strict loading.
+
+mod builder;
+mod config;
+mod files;
+mod random;
+mod save;
+
+pub use builder::{Builder, Role, Source};
+pub use config::{field, read_json};
+pub use files::{Checkpoint, KeyLayout};
+pub use random::Random;
+pub use save::{ParamKeys, save};

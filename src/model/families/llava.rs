@@ -1,0 +1,256 @@
+//! LLaVA-1.5: CLIP tower, two-layer projector, LLaMA decoder (Liu et al. 2023, arXiv 2310.03744).
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Role, Source, field, read_json};
+use crate::model::language::{Llama, LlamaConfig, Stream};
+use crate::model::layers::{Activation, Mask};
+use crate::model::vision::{ClipConfig, ClipTower};
+use crate::model::walk::{PROMPT, splice, start};
+use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage};
+
+/// The three ways LLaVA's tensors are named on disk, by the release of `transformers` that wrote them.
+const LAYOUTS: [KeyLayout; 3] = [
+    KeyLayout {
+        name: "original",
+        mark: "vision_tower.vision_model.embeddings.class_embedding",
+        prefixes: &[("vision_tower.", "vision_tower.vision_model."), ("language_model.", "language_model.")],
+    },
+    KeyLayout { name: "version 5", mark: "vision_tower.embeddings.class_embedding", prefixes: &[] },
+    KeyLayout {
+        name: "in memory",
+        mark: "model.vision_tower.embeddings.class_embedding",
+        prefixes: &[
+            ("vision_tower.", "model.vision_tower."),
+            ("multi_modal_projector.", "model.multi_modal_projector."),
+            ("language_model.model.", "model.language_model."),
+            ("language_model.lm_head.", "lm_head."),
+        ],
+    },
+];
+
+/// Buffers that old files carry and nothing learns.
+fn is_buffer(key: &str) -> bool {
+    key.ends_with("rotary_emb.inv_freq") || key.ends_with("embeddings.position_ids")
+}
+
+/// `config.json` of `model_type: llava`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LlavaConfig {
+    pub vision: ClipConfig,
+    pub text: LlamaConfig,
+    pub activation: Activation,
+    pub projector_bias: bool,
+    /// Slots of the tower whose states are joined along the width, each counted from 0.
+    pub slots: Vec<usize>,
+    pub keeps_class: bool,
+}
+
+impl LlavaConfig {
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let vision = ClipConfig::from_json(&part(json, "vision_config", "clip_vision_model")?)
+            .map_err(|error| error.within("vision_config"))?;
+        let mut text = LlamaConfig::from_json(&part(json, "text_config", "llama")?)
+            .map_err(|error| error.within("text_config"))?;
+        text.tied = field(json, "tie_word_embeddings", text.tied)?;
+        let slots = match json.get("vision_feature_layer") {
+            Some(Value::Array(list)) => list.iter().map(|value| slot(value, vision.layers)).collect::<Result<_>>()?,
+            Some(value) => vec![slot(value, vision.layers)?],
+            None => vec![slot(&Value::from(-2), vision.layers)?],
+        };
+        let keeps_class = match field(json, "vision_feature_select_strategy", "default".to_owned())?.as_str() {
+            "default" => false,
+            "full" => true,
+            other => {
+                return Err(Error::data(format!(
+                    "`vision_feature_select_strategy` is `{other}`; expected `default` or `full`"
+                )));
+            }
+        };
+        let act = field(json, "projector_hidden_act", "gelu".to_owned())?;
+        Ok(Self {
+            activation: Activation::from_config("projector_hidden_act", &act)?,
+            projector_bias: field(json, "multimodal_projector_bias", true)?,
+            vision,
+            text,
+            slots,
+            keeps_class,
+        })
+    }
+}
+
+/// A nested configuration, which must be of the kind this family is wired for.
+fn part(json: &Value, key: &str, expected: &str) -> Result<Value> {
+    let part = json.get(key).cloned().ok_or_else(|| Error::data(format!("`{key}` is missing")))?;
+    let kind: String = field(&part, "model_type", expected.to_owned())?;
+    if kind != expected {
+        return Err(Error::data(format!("`{key}.model_type` is `{kind}`; supported: `{expected}`")));
+    }
+    Ok(part)
+}
+
+/// A layer index of `vision_feature_layer`, which counts states and may count from the end.
+fn slot(value: &Value, layers: usize) -> Result<usize> {
+    let states = layers as i64 + 1;
+    let index = value.as_i64().filter(|index| (-states..states).contains(index)).ok_or_else(|| {
+        Error::data(format!("`vision_feature_layer` is {value}; expected {} to {}", -states, states - 1))
+    })?;
+    Ok(index.rem_euclid(states) as usize)
+}
+
+#[derive(Module, Debug)]
+struct Projector {
+    linear1: Linear,
+    linear2: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+/// A LLaVA-1.5 model.
+#[derive(Module, Debug)]
+pub struct Llava {
+    tower: ClipTower,
+    projector: Projector,
+    pub(crate) language: Llama,
+    #[module(skip)]
+    config: LlavaConfig,
+}
+
+impl Llava {
+    /// Reads a checkpoint folder.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        Ok(Self::open_with_keys(folder, device)?.0)
+    }
+
+    /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
+    pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
+        let path = folder.join("config.json");
+        let config = LlavaConfig::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))?;
+        let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
+        let mut config = config;
+        // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
+        config.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
+        let built = Self::build(&mut checkpoint, &config, device)?;
+        checkpoint.finish(is_buffer)?;
+        Ok(built)
+    }
+
+    /// Builds the model from any source of tensors.
+    pub fn build(source: &mut dyn Source, config: &LlavaConfig, device: &Device) -> Result<(Self, ParamKeys)> {
+        let mut keys = ParamKeys::default();
+        let mut weights = Builder::new(source, &mut keys, device);
+        let (wide, width) = (config.vision.width * config.slots.len(), config.text.width);
+        let tower = ClipTower::build(&mut weights.within("vision_tower"), &config.vision)?;
+        let mut part = weights.within("multi_modal_projector");
+        let mut linear = |name: &str, input: usize| match config.projector_bias {
+            true => part.linear_biased(name, input, width, Role::Weight),
+            false => part.linear(name, input, width, Role::Weight),
+        };
+        let projector = Projector {
+            linear1: linear("linear_1", wide)?,
+            linear2: linear("linear_2", width)?,
+            activation: config.activation,
+        };
+        let language = Llama::build(&mut weights.within("language_model"), &config.text)?;
+        let model = Self { tower, projector, language, config: config.clone() };
+        Ok((model, keys))
+    }
+
+    pub fn config(&self) -> &LlavaConfig {
+        &self.config
+    }
+
+    fn stream(&self, residual: Tensor<3>, positions: &[usize], mask: Mask, lengths: Vec<usize>) -> Stream {
+        Stream { residual, rotary: self.language.rotary(positions), mask, lengths, past: Vec::new() }
+    }
+
+    /// The stream of text tokens `[batch, tokens]` at `lm.0.resid`, with positions and mask of the caller's choosing.
+    pub fn embed_text(&self, ids: Tensor<2, Int>, positions: &[usize], mask: Mask) -> Stream {
+        let [batch, tokens] = ids.dims();
+        self.stream(self.language.embed(ids), positions, mask, vec![tokens; batch])
+    }
+
+    /// The stream at `lm.0.resid` with positions and mask of the caller's choosing, one set for the whole batch.
+    pub fn embed_at(&self, inputs: &Inputs, visual: Tensor<3>, positions: &[usize], mask: Mask) -> Result<Stream> {
+        let residual = splice(self.language.embed(inputs.ids.clone()), visual, &inputs.image)?;
+        Ok(self.stream(residual, positions, mask, inputs.lengths.clone()))
+    }
+}
+
+impl VisionLanguage for Llava {
+    fn device(&self) -> Device {
+        self.language.device()
+    }
+
+    fn sites(&self) -> Vec<SiteSpec> {
+        let LlavaConfig { vision, text, slots, keeps_class, .. } = &self.config;
+        let tokens = vision.side() * vision.side() + usize::from(*keeps_class);
+        let mut sites = self.tower.sites();
+        sites.push(SiteSpec {
+            site: Site::VisionOut,
+            shape: format!("[batch, {tokens}, {}]", vision.width * slots.len()),
+            meaning: "exactly what enters the projector",
+        });
+        sites.push(SiteSpec {
+            site: Site::ProjectorOut,
+            shape: format!("[batch, {tokens}, {}]", text.width),
+            meaning: "image tokens in the language model's space, row by row",
+        });
+        sites.extend(self.language.sites());
+        sites
+    }
+
+    fn parameters(&self) -> usize {
+        self.num_params()
+    }
+
+    fn depth(&self) -> usize {
+        self.config.text.layers
+    }
+
+    fn encode(&self, pixels: Tensor<4>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let states = self.tower.forward(pixels, &self.config.slots, hooks)?;
+        let joined = Tensor::cat(states, 2);
+        let [_, tokens, _] = joined.dims();
+        let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
+        let features = hooks.tokens(Site::VisionOut, features)?;
+        let Projector { linear1, linear2, activation } = &self.projector;
+        let projected = linear2.forward(activation.forward(linear1.forward(features)));
+        hooks.tokens(Site::ProjectorOut, projected)
+    }
+
+    fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream> {
+        let [_, tokens] = inputs.ids.dims();
+        let positions: Vec<usize> = (0..tokens).collect();
+        let mut stream = self.embed_at(inputs, visual, &positions, PROMPT)?;
+        stream.residual = start(stream.residual, hooks)?;
+        Ok(stream)
+    }
+
+    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
+        let [batch, _] = ids.dims();
+        self.stream(self.language.embed(ids), &[position], Mask::Full, vec![1; batch])
+    }
+
+    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
+        self.language.block(layer, stream, hooks)
+    }
+
+    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        hooks.tokens(Site::Logits, self.language.readout(rows))
+    }
+
+    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
+        self.language.normalise(rows)
+    }
+
+    fn pool(&self, last: Tensor<3>) -> Tensor<2> {
+        self.tower.pool(last)
+    }
+}

@@ -1,0 +1,177 @@
+//! Multi-head attention with grouped key/value heads: fused where nobody looks, explicit for the rows that are asked for.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Bool, Device, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
+
+use super::Rotary;
+use crate::error::Result;
+use crate::model::hook::{Effect, Hooks};
+use crate::model::site::Site;
+
+/// How the width is cut into heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionShape {
+    pub heads: usize,
+    /// Divides `heads`; each key/value head serves `heads / kv_heads` consecutive query heads.
+    pub kv_heads: usize,
+    pub head_dim: usize,
+}
+
+/// Which keys a query may see.
+#[derive(Clone, Debug)]
+pub enum Mask {
+    /// All of them.
+    Full,
+    /// Those at its own position or before.
+    Causal,
+    /// All but those marked true, `[batch or 1, 1, query, key]`.
+    Hidden(Tensor<4, Bool>),
+}
+
+impl Mask {
+    /// The causal mask of `tokens` queries that continue `seen` positions: true is hidden, `[1, 1, tokens, seen + tokens]`.
+    pub fn future(seen: usize, tokens: usize, device: &Device) -> Tensor<4, Bool> {
+        let keys = seen + tokens;
+        let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k > seen + q)).collect();
+        Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)
+    }
+}
+
+/// Where hooks look into one attention layer, and how long each item of the batch is.
+pub struct Tap<'t, 'h> {
+    pub hooks: &'t mut Hooks<'h>,
+    /// Before mask and softmax; not offered by every tower.
+    pub scores: Option<Site>,
+    /// After softmax.
+    pub weights: Site,
+    pub lengths: &'t [usize],
+}
+
+/// Keys and values of the positions seen so far, each `[batch, kv_heads, tokens, head_dim]`.
+#[derive(Clone, Debug)]
+pub struct KeyValue {
+    key: Tensor<4>,
+    value: Tensor<4>,
+}
+
+impl KeyValue {
+    /// The same positions for `times` continuations of each item, `[batch * times, kv_heads, tokens, head_dim]`.
+    pub fn shared_by(self, times: usize) -> Self {
+        let share = |x: Tensor<4>| {
+            let [batch, heads, tokens, dim] = x.dims();
+            x.unsqueeze_dim::<5>(1).repeat_dim(1, times).reshape([batch * times, heads, tokens, dim])
+        };
+        Self { key: share(self.key), value: share(self.value) }
+    }
+}
+
+/// `o(softmax(q k^T / sqrt(head_dim)) v)`.
+#[derive(Module, Debug)]
+pub struct Attention {
+    pub(crate) q: Linear,
+    pub(crate) k: Linear,
+    pub(crate) v: Linear,
+    pub(crate) o: Linear,
+    #[module(skip)]
+    pub(crate) shape: AttentionShape,
+}
+
+impl Attention {
+    /// `[batch, tokens, width]` to the same. With `past`, the tokens continue it and it grows by them.
+    pub fn forward(
+        &self,
+        x: Tensor<3>,
+        rotary: Option<&Rotary>,
+        mask: &Mask,
+        past: Option<&mut Option<KeyValue>>,
+        tap: &mut Tap<'_, '_>,
+    ) -> Result<Tensor<3>> {
+        let AttentionShape { heads, kv_heads, .. } = self.shape;
+        let mut query = self.split(self.q.forward(x.clone()), heads);
+        let mut key = self.split(self.k.forward(x.clone()), kv_heads);
+        let mut value = self.split(self.v.forward(x), kv_heads);
+        if let Some(rotary) = rotary {
+            (query, key) = (rotary.turn(query), rotary.turn(key));
+        }
+        if let Some(past) = past {
+            if let Some(seen) = past.take() {
+                key = Tensor::cat(vec![seen.key, key], 2);
+                value = Tensor::cat(vec![seen.value, value], 2);
+            }
+            *past = Some(KeyValue { key: key.clone(), value: value.clone() });
+        }
+        let (key, value) = (self.share(key), self.share(value));
+        let context = self.attend(query, key, value, mask, tap)?;
+        let [batch, _, tokens, _] = context.dims();
+        Ok(self.o.forward(context.swap_dims(1, 2).reshape([batch, tokens, heads * self.shape.head_dim])))
+    }
+
+    /// Values averaged by attention, `[batch, heads, query, head_dim]`.
+    fn attend(
+        &self,
+        query: Tensor<4>,
+        key: Tensor<4>,
+        value: Tensor<4>,
+        mask: &Mask,
+        tap: &mut Tap<'_, '_>,
+    ) -> Result<Tensor<4>> {
+        let fused = fused(query.clone(), key.clone(), value.clone(), mask);
+        let sites: Vec<Site> = tap.scores.into_iter().chain([tap.weights]).collect();
+        let Some(rows) = tap.hooks.rows(&sites, tap.lengths) else { return Ok(fused) };
+
+        let [batch, _, keys, head_dim] = key.dims();
+        let scale = (head_dim as f64).powf(-0.5);
+        let mut scores = rows.pick(query).matmul(key.swap_dims(2, 3)) * scale;
+        let mut effect = Effect::Reads;
+        if let Some(site) = tap.scores.filter(|site| tap.hooks.want(*site)) {
+            (scores, effect) = tap.hooks.attention(site, &rows, tap.lengths, scores)?;
+        }
+        let hidden = match mask {
+            Mask::Full => None,
+            Mask::Causal => Some(rows.future(batch, keys, &scores.device())),
+            Mask::Hidden(mask) => {
+                let [_, _, queries, _] = mask.dims();
+                Some(rows.pick_mask(mask.clone().expand([batch, 1, queries, keys])))
+            }
+        };
+        if let Some(hidden) = hidden {
+            let shape = scores.dims();
+            scores = scores.mask_fill(hidden.expand(shape), f32::NEG_INFINITY);
+        }
+        let weights = activation::softmax(scores, 3);
+        let (weights, rewritten) = tap.hooks.attention(tap.weights, &rows, tap.lengths, weights)?;
+        if effect == Effect::Rewrites || rewritten == Effect::Rewrites {
+            return Ok(rows.put(fused, weights.matmul(value)));
+        }
+        Ok(fused)
+    }
+
+    /// `[batch, tokens, heads * head_dim]` to `[batch, heads, tokens, head_dim]`.
+    fn split(&self, x: Tensor<3>, heads: usize) -> Tensor<4> {
+        let [batch, tokens, _] = x.dims();
+        x.reshape([batch, tokens, heads, self.shape.head_dim]).swap_dims(1, 2)
+    }
+
+    /// Repeats each key/value head for the query heads it serves.
+    fn share(&self, x: Tensor<4>) -> Tensor<4> {
+        let AttentionShape { heads, kv_heads, head_dim } = self.shape;
+        if heads == kv_heads {
+            return x;
+        }
+        let [batch, _, tokens, _] = x.dims();
+        let group = heads / kv_heads;
+        x.unsqueeze_dim::<5>(2).repeat_dim(2, group).reshape([batch, heads, tokens, head_dim])
+    }
+}
+
+fn fused(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: &Mask) -> Tensor<4> {
+    let [batch, heads, queries, _] = query.dims();
+    let [_, _, keys, _] = key.dims();
+    let (hidden, is_causal) = match mask {
+        Mask::Full => (None, false),
+        Mask::Causal => (None, true),
+        Mask::Hidden(mask) => (Some(mask.clone().expand([batch, heads, queries, keys])), false),
+    };
+    module::attention(query, key, value, hidden, None, AttentionModuleOptions { is_causal, ..Default::default() })
+}

@@ -1,0 +1,59 @@
+//! Feed-forward halves of a block.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+
+use super::Activation;
+use crate::error::Result;
+use crate::model::checkpoint::{Builder, Role};
+
+/// `fc2(act(fc1(x)))`, with biases: CLIP, SigLIP, DINOv2.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl Mlp {
+    pub fn build(weights: &mut Builder<'_>, width: usize, hidden: usize, activation: Activation) -> Result<Self> {
+        Ok(Self {
+            fc1: weights.linear_biased("fc1", width, hidden, Role::Weight)?,
+            fc2: weights.linear_biased("fc2", hidden, width, Role::Residual)?,
+            activation,
+        })
+    }
+
+    /// `[batch, tokens, width]` to the same.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.fc2.forward(self.activation.forward(self.fc1.forward(x)))
+    }
+}
+
+/// `down(act(gate(x)) * up(x))`, without biases: LLaMA, Mistral, Qwen2.
+#[derive(Module, Debug)]
+pub struct GatedMlp {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl GatedMlp {
+    pub fn build(weights: &mut Builder<'_>, width: usize, hidden: usize, activation: Activation) -> Result<Self> {
+        Ok(Self {
+            gate: weights.linear("gate_proj", width, hidden, Role::Weight)?,
+            up: weights.linear("up_proj", width, hidden, Role::Weight)?,
+            down: weights.linear("down_proj", hidden, width, Role::Residual)?,
+            activation,
+        })
+    }
+
+    /// `[batch, tokens, width]` to the same.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.down.forward(self.activation.forward(self.gate.forward(x.clone())) * self.up.forward(x))
+    }
+}

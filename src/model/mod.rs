@@ -1,0 +1,27 @@
+//! Vision-language models as walks over blocks, with named sites and hooks on the way.
+//!
+//! ```text
+//! encode(pixels) -> visual tokens;  embed(ids, visual) -> lm.0.resid;  block(l, residual) -> residual;  readout -> logits
+//! ```
+//!
+//! Because the walk is ours, a hook can read or rewrite any site, a sweep can restart from any residual, and attention
+//! weights are computed only for the query rows somebody asked for.
+
+pub mod checkpoint;
+mod device;
+pub mod families;
+mod hook;
+mod inputs;
+pub mod language;
+pub mod layers;
+mod site;
+pub mod vision;
+mod walk;
+
+pub use device::Compute;
+pub use families::Family;
+pub use hook::{Effect, Hook, Hooks, Rows};
+pub use inputs::Inputs;
+pub use language::Stream;
+pub use site::{Site, SiteSpec, select};
+pub use walk::VisionLanguage;

@@ -1,0 +1,212 @@
+//! A site: one tensor inside a model, under a name that is the same in the command line, the study files, the frames
+//! and the figures.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result, nearest};
+
+/// A named place where a tensor can be read or rewritten.
+///
+/// Slots (`s`) count states: slot 0 is what enters the first block, slot `l + 1` what leaves block `l`, before any
+/// final norm. Layers (`l`, `i`) count blocks. Neither follows another library's off-by-one: Hugging Face's last
+/// hidden state is already normalised, ours is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Site {
+    /// `vision.{s}.resid`: the encoder's residual stream, `[batch, tokens, width]`, class token first where there is one.
+    VisionResid(usize),
+    /// `vision.{i}.attn`: encoder attention after softmax, `[batch, heads, query, key]`.
+    VisionAttn(usize),
+    /// `vision.out`: exactly what enters the projector, `[batch, patches, width]`.
+    VisionOut,
+    /// `projector.out`: image tokens in the language model's space, row-major patch grid, `[batch, patches, width]`.
+    ProjectorOut,
+    /// `lm.{s}.resid`: the language model's residual stream, `[batch, tokens, width]`.
+    LmResid(usize),
+    /// `lm.{l}.scores`: scaled query-key products before mask and softmax, `[batch, heads, query, key]`.
+    LmScores(usize),
+    /// `lm.{l}.attn`: attention after softmax, `[batch, heads, query, key]`.
+    LmAttn(usize),
+    /// `lm.{l}.attn_out`: what the attention half adds to the residual stream, `[batch, tokens, width]`.
+    LmAttnOut(usize),
+    /// `lm.{l}.mlp_out`: what the MLP half adds to the residual stream, `[batch, tokens, width]`.
+    LmMlpOut(usize),
+    /// `logits`: at the rows that are read out, `[batch, rows, vocabulary]`.
+    Logits,
+}
+
+impl Site {
+    /// The layer or slot the site belongs to, where it belongs to one.
+    pub fn index(self) -> Option<usize> {
+        match self {
+            Self::VisionResid(i) | Self::VisionAttn(i) => Some(i),
+            Self::LmResid(i) | Self::LmScores(i) | Self::LmAttn(i) | Self::LmAttnOut(i) | Self::LmMlpOut(i) => Some(i),
+            Self::VisionOut | Self::ProjectorOut | Self::Logits => None,
+        }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::VisionResid(s) => write!(f, "vision.{s}.resid"),
+            Self::VisionAttn(i) => write!(f, "vision.{i}.attn"),
+            Self::VisionOut => f.write_str("vision.out"),
+            Self::ProjectorOut => f.write_str("projector.out"),
+            Self::LmResid(s) => write!(f, "lm.{s}.resid"),
+            Self::LmScores(l) => write!(f, "lm.{l}.scores"),
+            Self::LmAttn(l) => write!(f, "lm.{l}.attn"),
+            Self::LmAttnOut(l) => write!(f, "lm.{l}.attn_out"),
+            Self::LmMlpOut(l) => write!(f, "lm.{l}.mlp_out"),
+            Self::Logits => f.write_str("logits"),
+        }
+    }
+}
+
+impl FromStr for Site {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let unknown = || {
+            Error::usage(format!("`{name}` is not a site")).with_help(
+                "sites look like vision.3.resid, vision.3.attn, vision.out, projector.out, lm.0.resid, lm.2.attn, \
+                 lm.2.scores, lm.2.attn_out, lm.2.mlp_out, logits; `vlmscope sites MODEL` lists a model's own",
+            )
+        };
+        let parts: Vec<&str> = name.split('.').collect();
+        let number = |text: &str| text.parse::<usize>().map_err(|_| unknown());
+        Ok(match parts.as_slice() {
+            ["vision", "out"] => Self::VisionOut,
+            ["projector", "out"] => Self::ProjectorOut,
+            ["logits"] => Self::Logits,
+            ["vision", s, "resid"] => Self::VisionResid(number(s)?),
+            ["vision", i, "attn"] => Self::VisionAttn(number(i)?),
+            ["lm", s, "resid"] => Self::LmResid(number(s)?),
+            ["lm", l, "scores"] => Self::LmScores(number(l)?),
+            ["lm", l, "attn"] => Self::LmAttn(number(l)?),
+            ["lm", l, "attn_out"] => Self::LmAttnOut(number(l)?),
+            ["lm", l, "mlp_out"] => Self::LmMlpOut(number(l)?),
+            _ => return Err(unknown()),
+        })
+    }
+}
+
+/// A site of a particular model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteSpec {
+    pub site: Site,
+    /// For one image and one prompt, with the symbols `batch`, `tokens`, `query`, `key` left open: `[batch, tokens, 128]`.
+    pub shape: String,
+    pub meaning: &'static str,
+}
+
+/// The model's sites that the patterns name, each once, in the model's order.
+///
+/// A pattern is a site name whose number may be `*` (every layer or slot) or a range `a..b` (a included, b not).
+///
+/// # Errors
+/// A pattern that matches no site of this model, with the nearest names.
+pub fn select(patterns: &[impl AsRef<str>], sites: &[SiteSpec]) -> Result<Vec<Site>> {
+    let mut chosen = vec![false; sites.len()];
+    for pattern in patterns {
+        let pattern = pattern.as_ref();
+        let mut hit = false;
+        for (spec, chosen) in sites.iter().zip(&mut chosen) {
+            if matches(pattern, &spec.site.to_string()) {
+                *chosen = true;
+                hit = true;
+            }
+        }
+        if !hit {
+            return Err(no_such_site(pattern, sites));
+        }
+    }
+    Ok(sites.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(spec, _)| spec.site).collect())
+}
+
+fn no_such_site(pattern: &str, sites: &[SiteSpec]) -> Error {
+    let names: Vec<String> = sites.iter().map(|spec| spec.site.to_string()).collect();
+    let near = nearest(pattern, names.iter().map(String::as_str));
+    let advice = if near.is_empty() {
+        "`vlmscope sites MODEL` lists this model's sites".to_owned()
+    } else {
+        format!("did you mean `{}`? `vlmscope sites MODEL` lists this model's sites", near.join("` or `"))
+    };
+    Error::usage(format!("site `{pattern}` does not exist in this model")).with_help(advice)
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    let (mut wanted, mut parts) = (split_sites(pattern), name.split('.'));
+    loop {
+        match (wanted.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(w), Some(p)) if w == p || (w == "*" && is_number(p)) || in_range(w, p) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Splits at single dots only, so that the `..` of a range stays in one part.
+fn split_sites(pattern: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(pattern);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let bytes = text.as_bytes();
+        let single = |i: usize| bytes[i] == b'.' && bytes.get(i + 1) != Some(&b'.') && (i == 0 || bytes[i - 1] != b'.');
+        let (part, tail) = match (0..bytes.len()).find(|&i| single(i)) {
+            Some(dot) => (&text[..dot], Some(&text[dot + 1..])),
+            None => (text, None),
+        };
+        rest = tail;
+        Some(part)
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn in_range(range: &str, part: &str) -> bool {
+    let Some((from, to)) = range.split_once("..") else { return false };
+    match (from.parse::<usize>(), to.parse::<usize>(), part.parse::<usize>()) {
+        (Ok(from), Ok(to), Ok(part)) => (from..to).contains(&part),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Vec<SiteSpec> {
+        let spec = |site| SiteSpec { site, shape: String::new(), meaning: "" };
+        let mut sites = vec![spec(Site::VisionOut), spec(Site::ProjectorOut)];
+        sites.extend((0..4).flat_map(|l| [spec(Site::LmResid(l)), spec(Site::LmAttn(l))]));
+        sites
+    }
+
+    #[test]
+    fn names_survive_a_round_trip() {
+        for spec in model() {
+            assert_eq!(spec.site.to_string().parse::<Site>().unwrap(), spec.site);
+        }
+        assert!("lm.x.attn".parse::<Site>().is_err());
+        assert!("lm.1.attn.2".parse::<Site>().is_err());
+    }
+
+    #[test]
+    fn patterns_choose_in_model_order() {
+        let chosen = select(&["lm.*.attn", "vision.out"], &model()).unwrap();
+        assert_eq!(chosen[0], Site::VisionOut);
+        assert_eq!(chosen.len(), 5);
+        let range = select(&["lm.1..3.resid"], &model()).unwrap();
+        assert_eq!(range, [Site::LmResid(1), Site::LmResid(2)]);
+    }
+
+    #[test]
+    fn a_mistyped_site_offers_its_neighbours() {
+        let error = select(&["lm.2.atn"], &model()).unwrap_err();
+        assert!(error.help().unwrap().contains("`lm.2.attn`"), "{error:?}");
+        assert!(select(&["lm.9.attn"], &model()).is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! Image encoders.
+
+mod clip;
+
+pub use clip::{ClipConfig, ClipTower};

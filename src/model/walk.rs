@@ -1,0 +1,124 @@
+//! The walk every family offers.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::hook::Hooks;
+use super::inputs::Inputs;
+use super::language::Stream;
+use super::layers::Mask;
+use super::site::{Site, SiteSpec};
+use crate::error::{Error, Result};
+
+/// A vision-language model, walked block by block.
+pub trait VisionLanguage: Send + Sync {
+    fn device(&self) -> Device;
+
+    /// Every site, in the order in which a forward pass meets them.
+    fn sites(&self) -> Vec<SiteSpec>;
+
+    /// How many numbers were learned.
+    fn parameters(&self) -> usize;
+
+    /// Blocks of the language model.
+    fn depth(&self) -> usize;
+
+    /// Pixels `[batch, 3, height, width]` to visual tokens `[batch, patches, width]`.
+    fn encode(&self, pixels: Tensor<4>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
+
+    /// Token ids with visual tokens spliced in: the stream at `lm.0.resid`.
+    fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream>;
+
+    /// One more token for each item, `[batch, 1]`, at the given position: the stream at `lm.0.resid`.
+    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream;
+
+    /// Passes the stream through block `layer`.
+    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream>;
+
+    /// Logits `[batch, rows, vocabulary]` of residual rows `[batch, rows, width]`.
+    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
+
+    /// The final norm alone, `[batch, rows, width]` to the same: what Hugging Face calls the last hidden state.
+    fn normalise(&self, rows: Tensor<3>) -> Tensor<3>;
+
+    /// The encoder's own pooled output, `[batch, width]`, from its last state; the language model never sees it.
+    fn pool(&self, last: Tensor<3>) -> Tensor<2>;
+
+    /// All blocks from `from` on.
+    fn blocks(&self, from: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
+        (from..self.depth()).try_fold(stream, |stream, layer| self.block(layer, stream, hooks))
+    }
+
+    /// Logits at each item's last position, `[batch, vocabulary]`.
+    ///
+    /// # Errors
+    /// A hook that matches nothing, or one that fails.
+    fn run(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<2>> {
+        hooks.check(&self.sites())?;
+        let visual = self.encode(inputs.pixels.clone(), hooks)?;
+        let stream = self.embed(inputs, visual, hooks)?;
+        let stream = self.blocks(0, stream, hooks)?;
+        Ok(self.readout(stream.last(), hooks)?.squeeze_dim(1))
+    }
+
+    /// Greedy continuation of one item, at most `limit` tokens, ended by any of `stop` (which is not returned).
+    ///
+    /// # Errors
+    /// More than one item: items of different lengths would continue at different positions.
+    fn generate(&self, inputs: &Inputs, limit: usize, stop: &[u32]) -> Result<Vec<u32>> {
+        if inputs.batch() != 1 {
+            return Err(Error::data(format!("generation takes one item at a time, got {}", inputs.batch())));
+        }
+        let hooks = &mut Hooks::none();
+        let visual = self.encode(inputs.pixels.clone(), hooks)?;
+        let mut stream = self.embed(inputs, visual, hooks)?;
+        stream.past = vec![None; self.depth()];
+        let mut position = inputs.lengths[0];
+        let mut generated = Vec::new();
+        while generated.len() < limit {
+            stream = self.blocks(0, stream, hooks)?;
+            let logits = self.readout(stream.last(), hooks)?;
+            let next = logits.argmax(2).into_data().iter::<i64>().next().unwrap_or_default();
+            let id = u32::try_from(next).unwrap_or_default();
+            if stop.contains(&id) {
+                break;
+            }
+            generated.push(id);
+            let ids = Tensor::from_data(TensorData::new(vec![next], [1, 1]), &self.device());
+            let past = std::mem::take(&mut stream.past);
+            stream = Stream { past, ..self.embed_next(ids, position) };
+            position += 1;
+        }
+        Ok(generated)
+    }
+}
+
+/// Puts visual tokens `[batch, patches, width]` at their positions among text embeddings `[batch, tokens, width]`.
+///
+/// # Errors
+/// An item whose image positions are not as many as its visual tokens, with both numbers.
+pub(super) fn splice(text: Tensor<3>, visual: Tensor<3>, image: &[Vec<usize>]) -> Result<Tensor<3>> {
+    let [batch, tokens, width] = text.dims();
+    let [_, patches, _] = visual.dims();
+    if let Some(item) = image.iter().find(|positions| positions.len() != patches) {
+        return Err(Error::data(format!("the prompt holds {} image tokens, the encoder makes {patches}", item.len()))
+            .with_help("`patch_size` in the processor's configuration and in config.json must agree"));
+    }
+    let mut source: Vec<i64> = (0..(batch * tokens) as i64).collect();
+    for (b, positions) in image.iter().enumerate() {
+        for (i, &position) in positions.iter().enumerate() {
+            source[b * tokens + position] = (batch * tokens + b * patches + i) as i64;
+        }
+    }
+    let device = text.device();
+    let rows = Tensor::cat(vec![text.reshape([batch * tokens, width]), visual.reshape([batch * patches, width])], 0);
+    let source: Tensor<1, Int> = Tensor::from_data(source.as_slice(), &device);
+    Ok(rows.select(0, source).reshape([batch, tokens, width]))
+}
+
+/// The visits a decoder makes before its first block.
+pub(super) fn start(residual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+    hooks.tokens(Site::LmResid(0), residual)
+}
+
+/// The mask of a prompt: right padding needs no other.
+pub(super) const PROMPT: Mask = Mask::Causal;

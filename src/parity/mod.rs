@@ -1,0 +1,202 @@
+//! Is a model here equal to the reference implementation? Tensor by tensor, from the input on.
+//!
+//! A reference file is a safetensors file of what another implementation saw on one image and one prompt:
+//!
+//! | name | what it is | compared with |
+//! |---|---|---|
+//! | `in.input_ids` `[1, tokens]` | prompt, image token repeated | our chat template and tokenizer |
+//! | `in.pixel_values` `[1, 3, h, w]` | processed image | our processor, on `input.png` beside the file |
+//! | `out.hidden.N` | N = 0 embeddings, N = 1..L-1 after layer N-1, N = L after the final norm | `lm.N.resid` |
+//! | `out.attn.N` `[1, heads, query, key]` | after softmax | `lm.N.attn` |
+//! | `out.logits` `[1, tokens, vocabulary]` | | `logits` |
+//! | `out.generate` `[1, tokens + n]` | prompt and greedy continuation, ends ignored | greedy generation |
+//! | `out.image_hidden_states`, `cap.*multi_modal_projector` | | `projector.out` |
+//! | `cap.*vision_tower.last_hidden_state`, `.pooler_output` | | the tower's last state, its pooled output |
+//! | `attn.*vision_tower*layers.N.*`, `attn.*language_model*layers.N.*` | after softmax | `vision.N.attn`, `lm.N.attn` |
+//!
+//! The model is fed the reference's own ids and pixels, so that a difference in the processor cannot hide one in the model.
+
+mod reference;
+mod trace;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::model::VisionLanguage;
+use crate::processor::Processor;
+pub use reference::Reference;
+use trace::Trace;
+
+/// One compared tensor.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// Largest absolute difference; for ids, how many differ.
+    pub worst: f64,
+    pub tolerance: f64,
+}
+
+impl Comparison {
+    pub fn holds(&self) -> bool {
+        // Written so that a NaN fails.
+        self.worst <= self.tolerance
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Verdict {
+    pub compared: Vec<Comparison>,
+    /// Tensors of the reference that nothing here corresponds to, and what could not be checked, with the reason.
+    pub skipped: Vec<(String, String)>,
+}
+
+impl Verdict {
+    pub fn holds(&self) -> bool {
+        !self.compared.is_empty() && self.compared.iter().all(Comparison::holds)
+    }
+}
+
+/// One step of an 8-bit image, and what single precision adds to it: how far processed pixels may be from the reference,
+/// before normalisation. References differ among themselves by as much, depending on who resized.
+const PIXEL_STEP: f64 = 1.0 / 255.0 + 1e-6;
+
+/// Compares every tensor of the reference.
+///
+/// # Errors
+/// A reference without inputs, or one whose shapes do not belong to this model.
+pub fn verify(
+    model: &dyn VisionLanguage,
+    processor: &Processor,
+    reference: &Reference,
+    image: Option<&Path>,
+    tolerance: f64,
+) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    check_processor(processor, reference, image, &mut verdict)?;
+    let walked = verify_model(model, processor.image_token_id(), reference, tolerance)?;
+    verdict.compared.extend(walked.compared);
+    verdict.skipped.extend(walked.skipped);
+    Ok(verdict)
+}
+
+/// Compares what the model makes of the reference's own inputs.
+pub fn verify_model(
+    model: &dyn VisionLanguage,
+    image_token: u32,
+    reference: &Reference,
+    tolerance: f64,
+) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let trace = Trace::of(model, image_token, reference)?;
+    let mut names: Vec<&str> = reference.names().filter(|name| !name.starts_with("in.")).collect();
+    names.sort_by_key(|name| place(name));
+    for name in names {
+        if name == "out.generate" {
+            let expected = reference.ids(name)?;
+            let generated = trace.generate(model, expected.len())?;
+            let differing = expected.iter().zip(&generated).filter(|(a, b)| a != b).count();
+            let missing = expected.len().abs_diff(generated.len());
+            let shape = reference.shape(name);
+            let worst = (differing + missing) as f64;
+            verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance: 0.0 });
+            continue;
+        }
+        match trace.find(name) {
+            None => verdict.skipped.push((name.to_owned(), "nothing here corresponds to it".to_owned())),
+            Some(tensor) => {
+                let expected = reference.floats(name)?;
+                let shape = reference.shape(name);
+                if expected.len() != tensor.len() {
+                    return Err(Error::data(format!(
+                        "reference tensor `{name}` has shape {shape:?}, ours holds {} values",
+                        tensor.len()
+                    ))
+                    .with_help("was the reference made from this checkpoint?"));
+                }
+                let worst = worst(&expected, tensor);
+                verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance });
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// Where in the walk a tensor arises, so that the first difference is the cause of the later ones.
+fn place(name: &str) -> (u8, usize) {
+    let number = || name.rsplit('.').find_map(|part| part.parse().ok()).unwrap_or(0);
+    let layer = || name.split(".layers.").nth(1).and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
+    match name {
+        "out.logits" => (4, 0),
+        "out.generate" => (5, 0),
+        "out.image_hidden_states" => (2, 0),
+        // Attention of layer l lies between the states l and l + 1.
+        _ if name.starts_with("out.hidden.") => (3, 2 * number()),
+        _ if name.starts_with("out.attn.") => (3, 2 * number() + 1),
+        _ if name.contains("language_model") => (3, 2 * layer() + 1),
+        _ if name.contains("multi_modal_projector") => (2, 0),
+        _ if name.contains(".layers.") => (0, layer()),
+        _ => (1, 0),
+    }
+}
+
+fn check_processor(
+    processor: &Processor,
+    reference: &Reference,
+    image: Option<&Path>,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let expected = reference.ids("in.input_ids")?;
+    let question = match reference.question() {
+        Some(question) => Some(question.to_owned()),
+        None => processor.question_of(&expected)?,
+    };
+    let (Some(question), Some(image)) = (question, image) else {
+        let why = "no image beside the reference, or a prompt that the chat template cannot make";
+        verdict.skipped.push(("in.input_ids and in.pixel_values from image and question".to_owned(), why.to_owned()));
+        return Ok(());
+    };
+    let image = crate::dataset::image_file::open_rgb(image)?;
+    let prepared = processor.prepare(&image, &question, &[])?;
+    let differing = expected.iter().zip(&prepared.ids).filter(|(a, b)| a != b).count();
+    verdict.compared.push(Comparison {
+        name: "in.input_ids".to_owned(),
+        shape: reference.shape("in.input_ids"),
+        worst: (differing + expected.len().abs_diff(prepared.ids.len())) as f64,
+        tolerance: 0.0,
+    });
+    let pixels = reference.floats("in.pixel_values")?;
+    verdict.compared.push(Comparison {
+        name: "in.pixel_values".to_owned(),
+        shape: reference.shape("in.pixel_values"),
+        worst: pixels_apart(&pixels, &prepared.pixels, processor.pixel_std()),
+        tolerance: PIXEL_STEP,
+    });
+    Ok(())
+}
+
+/// Largest difference of two `[3, height, width]` images before normalisation, where 1 is from black to white.
+fn pixels_apart(expected: &[f32], ours: &[f32], std: [f32; 3]) -> f64 {
+    if expected.len() != ours.len() || expected.is_empty() {
+        return f64::INFINITY;
+    }
+    let channel = expected.len().div_ceil(3);
+    let channels = expected.chunks(channel).zip(ours.chunks(channel)).zip(std);
+    channels.map(|((expected, ours), std)| worst(expected, ours) * f64::from(std)).fold(0.0, f64::max)
+}
+
+fn worst(expected: &[f32], ours: &[f32]) -> f64 {
+    expected.iter().zip(ours).fold(0.0, |worst: f64, (a, b)| {
+        let difference = f64::from((a - b).abs());
+        if difference.is_nan() {
+            f64::NAN
+        } else if worst.is_nan() {
+            worst
+        } else {
+            worst.max(difference)
+        }
+    })
+}

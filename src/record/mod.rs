@@ -1,0 +1,29 @@
+//! What a run saw, as Parquet frames: tidy files with a documented [`schema`], one row a measurement.
+//!
+//! [`Job::record`] is the loop. What it writes is the same to the last byte whether it ran through or was killed at any
+//! moment and resumed, and whatever the thread count.
+
+mod answer;
+mod capture;
+mod frame_file;
+pub mod import;
+mod live;
+mod plan;
+mod progress;
+mod recorded;
+mod run;
+pub mod schema;
+mod shards;
+mod shares;
+mod stage;
+
+pub use frame_file::{read_frame, write_frames};
+pub use live::Live;
+pub use plan::{ItemSize, Plan};
+pub use progress::Bar;
+pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
+pub use run::{BadItems, Job};
+pub use schema::Frame;
+pub use shards::Shards;
+pub use shares::{Columns, Coverage, Shares, reduce, reduce_layer};
+pub use stage::{Estimate, Stage, Way};

@@ -1,0 +1,171 @@
+//! The frames: what each column holds. Every reader and writer of the crate means this.
+//!
+#![doc = include_str!("../../docs/frames.md")]
+
+use polars::prelude::*;
+
+use super::recorded::{AttentionRow, HiddenRow, Recorded};
+use super::shares::Shares;
+use crate::dataset::{Familiarity, Object};
+use crate::error::{Error, Result};
+
+/// One of the three frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    Items,
+    Attention,
+    Hidden,
+}
+
+impl Frame {
+    /// The name of its file, without ending.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Items => "items",
+            Self::Attention => "attention",
+            Self::Hidden => "hidden",
+        }
+    }
+
+    /// These items' rows, with columns for `objects` objects.
+    pub fn rows(self, recorded: &[Recorded], objects: usize) -> Result<DataFrame> {
+        match self {
+            Self::Items => items(recorded, objects),
+            Self::Attention => attention(recorded, objects),
+            Self::Hidden => hidden(recorded),
+        }
+        .map_err(|error| Error::data(format!("the {} frame: {error}", self.name())))
+    }
+}
+
+fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
+    let text = |name: &str, of: &dyn Fn(&Recorded) -> &str| Column::new(name.into(), each(recorded, of));
+    let some_text = |name: &str, of: &dyn Fn(&Recorded) -> Option<String>| Column::new(name.into(), each(recorded, of));
+    let count = |name: &str, of: &dyn Fn(&Recorded) -> u32| Column::new(name.into(), each(recorded, of));
+    let pixel = |name: &str, of: &dyn Fn(&Recorded) -> f64| Column::new(name.into(), each(recorded, of));
+    let mut columns = vec![
+        text("item", &|one| &one.item.id),
+        text("image", &|one| &one.item.image),
+        count("image_width", &|one| one.geometry.image_width),
+        count("image_height", &|one| one.geometry.image_height),
+        text("question", &|one| &one.item.question),
+        text_lists("options", recorded.iter().map(|one| one.item.options.as_slice())),
+        text("gold", &|one| one.item.options.get(one.item.gold).map_or("", String::as_str)),
+        some_text("relation", &|one| one.item.relation.clone()),
+        some_text("familiarity", &|one| one.item.familiarity.map(|familiarity| name_of(familiarity).into())),
+        text("answer", &|one| &one.answer.text),
+        some_text("generated", &|one| one.answer.generated.clone()),
+        number_lists::<Float32Type>("p_options", recorded.iter().map(|one| one.answer.p_options.clone())),
+        Column::new("confidence".into(), each(recorded, |one| one.answer.confidence)),
+        Column::new("correct".into(), each(recorded, |one| one.answer.correct)),
+        some_text("pair", &|one| one.item.pair.clone()),
+        some_text("set", &|one| one.item.set.clone()),
+        count("grid_rows", &|one| one.geometry.grid.rows as u32),
+        count("grid_cols", &|one| one.geometry.grid.cols as u32),
+        pixel("seen_x1", &|one| one.geometry.seen.x1),
+        pixel("seen_y1", &|one| one.geometry.seen.y1),
+        pixel("seen_x2", &|one| one.geometry.seen.x2),
+        pixel("seen_y2", &|one| one.geometry.seen.y2),
+    ];
+    for k in 0..objects {
+        columns.extend(object_columns(recorded, k));
+    }
+    DataFrame::new(recorded.len(), columns)
+}
+
+/// `object_{k + 1}` and what belongs to it.
+fn object_columns(recorded: &[Recorded], k: usize) -> [Column; 4] {
+    let name = format!("object_{}", k + 1);
+    let object = |one: &Recorded| -> Option<Object> { one.item.objects.get(k).cloned() };
+    let flat = |object: Object| object.boxes.iter().flat_map(|b| [b.x1, b.y1, b.x2, b.y2]).collect::<Vec<_>>();
+    let visible: Vec<Option<f64>> = each(recorded, |one| {
+        let object = object(one).filter(|object| !object.boxes.is_empty())?;
+        Some(one.geometry.visible_union(&object.boxes))
+    });
+    let outside: Vec<Option<bool>> = visible.iter().map(|share| share.map(|share| share < 1.0)).collect();
+    [
+        Column::new(name.as_str().into(), each(recorded, |one| object(one).map(|object| object.name))),
+        number_lists::<Float64Type>(
+            &format!("{name}_boxes"),
+            recorded.iter().map(|one| Some(object(one).map_or(Vec::new(), flat))),
+        ),
+        Column::new(format!("{name}_visible").into(), visible),
+        Column::new(format!("{name}_outside").into(), outside),
+    ]
+}
+
+fn attention(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
+    let rows: Vec<(&str, &AttentionRow)> =
+        recorded.iter().flat_map(|one| one.attention.iter().map(|row| (one.item.id.as_str(), row))).collect();
+    let share =
+        |name: &str, of: &dyn Fn(&Shares) -> f32| Column::new(name.into(), each(&rows, |(_, row)| of(&row.shares)));
+    let some_share = |name: &str, of: &dyn Fn(&Shares) -> Option<f32>| {
+        Column::new(name.into(), each(&rows, |(_, row)| of(&row.shares)))
+    };
+    let mut columns = vec![
+        Column::new("item".into(), each(&rows, |(item, _)| *item)),
+        Column::new("layer".into(), each(&rows, |(_, row)| row.layer)),
+        Column::new("head".into(), each(&rows, |(_, row)| row.head)),
+        Column::new("query".into(), vec!["last"; rows.len()]),
+        share("bos", &|shares| shares.bos),
+        share("image", &|shares| shares.image),
+        share("text", &|shares| shares.text),
+        share("last", &|shares| shares.last),
+        some_share("background", &|shares| shares.background),
+    ];
+    for k in 0..objects {
+        columns.push(some_share(&format!("object_{}", k + 1), &|shares| shares.objects.get(k).copied().flatten()));
+    }
+    columns.push(some_share("objects", &|shares| shares.union));
+    columns.push(vectors("row", rows.iter().map(|(_, row)| row.patches.as_slice()))?);
+    DataFrame::new(rows.len(), columns)
+}
+
+fn hidden(recorded: &[Recorded]) -> PolarsResult<DataFrame> {
+    let rows: Vec<(&str, &HiddenRow)> =
+        recorded.iter().flat_map(|one| one.hidden.iter().map(|row| (one.item.id.as_str(), row))).collect();
+    let columns = vec![
+        Column::new("item".into(), each(&rows, |(item, _)| *item)),
+        Column::new("site".into(), each(&rows, |(_, row)| row.site.as_str())),
+        Column::new("group".into(), each(&rows, |(_, row)| row.group.as_str())),
+        vectors("vector", rows.iter().map(|(_, row)| row.vector.as_slice()))?,
+    ];
+    DataFrame::new(rows.len(), columns)
+}
+
+fn name_of(familiarity: Familiarity) -> &'static str {
+    match familiarity {
+        Familiarity::Familiar => "familiar",
+        Familiarity::Unfamiliar => "unfamiliar",
+    }
+}
+
+fn each<'a, T, V>(rows: &'a [T], of: impl Fn(&'a T) -> V) -> Vec<V> {
+    rows.iter().map(of).collect()
+}
+
+fn text_lists<'a>(name: &str, lists: impl Iterator<Item = &'a [String]>) -> Column {
+    let mut builder = ListStringChunkedBuilder::new(name.into(), 0, 0);
+    for list in lists {
+        builder.append_values_iter(list.iter().map(String::as_str));
+    }
+    builder.finish().into_column()
+}
+
+fn number_lists<T: PolarsNumericType>(name: &str, lists: impl Iterator<Item = Option<Vec<T::Native>>>) -> Column {
+    let mut builder = ListPrimitiveChunkedBuilder::<T>::new(name.into(), 0, 0, T::get_static_dtype());
+    for list in lists {
+        builder.append_opt_slice(list.as_deref());
+    }
+    builder.finish().into_column()
+}
+
+/// A fixed-size array column; all vectors must be equally long.
+fn vectors<'a>(name: &str, vectors: impl Iterator<Item = &'a [f32]> + Clone) -> PolarsResult<Column> {
+    let width = vectors.clone().next().map_or(0, <[f32]>::len);
+    if let Some(other) = vectors.clone().find(|vector| vector.len() != width) {
+        polars_bail!(ShapeMismatch: "`{name}` has vectors of {width} and of {} numbers; they must be equally long", other.len());
+    }
+    let flat: Vec<f32> = vectors.flatten().copied().collect();
+    Column::new(name.into(), flat).reshape_array(&[ReshapeDimension::Infer, ReshapeDimension::new(width as i64)])
+}

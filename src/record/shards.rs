@@ -1,0 +1,108 @@
+//! Shards on disk: `frames/{frame}/part-{n}.parquet` while recording goes on, one `frames/{frame}.parquet` when it ends.
+//!
+//! Everything is written under a temporary name and renamed, and in an order in which the last file of a step says that
+//! the step is whole: of a shard its items, of a recording `frames/items.parquet`. So whatever is on disk after a kill
+//! is either whole or not counted.
+
+use std::path::PathBuf;
+
+use super::frame_file::{read_frame, write_frames};
+use super::plan::Plan;
+use super::recorded::Recorded;
+use super::schema::Frame;
+use crate::error::{Error, Result};
+use crate::study::{RunFolder, Skipped, write_json};
+
+/// The items of one shard, recorded.
+pub struct Shard {
+    pub index: usize,
+    pub recorded: Vec<Recorded>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// The shards of one recording.
+#[derive(Clone, Copy, Debug)]
+pub struct Shards<'a> {
+    pub folder: &'a RunFolder,
+    pub plan: &'a Plan,
+}
+
+impl Shards<'_> {
+    /// Whether a shard is on disk.
+    pub fn holds(&self, shard: usize) -> bool {
+        self.part(Frame::Items, shard).is_file()
+    }
+
+    /// Writes a shard; says how many bytes it took.
+    pub fn write(&self, shard: &Shard) -> Result<u64> {
+        let mut bytes = 0;
+        if !shard.skipped.is_empty() {
+            self.make_folder(Frame::Items)?;
+            write_json(&self.skipped(shard.index), &shard.skipped)?;
+        }
+        for &frame in &self.plan.frames {
+            self.make_folder(frame)?;
+            let rows = frame.rows(&shard.recorded, self.plan.objects);
+            bytes += write_frames(&self.part(frame, shard.index), std::iter::once(rows))?;
+        }
+        Ok(bytes)
+    }
+
+    /// Joins the shards of every frame into one file and removes them. What was skipped goes into `skipped.json`.
+    pub fn join(&self) -> Result<Vec<Skipped>> {
+        let skipped = self.all_skipped()?;
+        if skipped.len() == self.plan.items {
+            let first = skipped.first().map_or(String::new(), |one| format!(", the first because: {}", one.reason));
+            return Err(Error::data(format!("none of the {} items could be recorded{first}", self.plan.items)));
+        }
+        if !skipped.is_empty() {
+            self.folder.write_skipped(&skipped)?;
+        }
+        for &frame in &self.plan.frames {
+            let parts = (0..self.plan.shards()).map(|shard| read_frame(&self.part(frame, shard), None));
+            write_frames(&self.folder.frame(frame.name()), parts)?;
+        }
+        self.tidy()?;
+        Ok(skipped)
+    }
+
+    /// Removes the shards of a recording that is whole.
+    pub fn tidy(&self) -> Result<()> {
+        for frame in [Frame::Items, Frame::Attention, Frame::Hidden] {
+            let parts = self.parts(frame);
+            if parts.exists() {
+                std::fs::remove_dir_all(&parts).map_err(|source| Error::io("remove", &parts, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all_skipped(&self) -> Result<Vec<Skipped>> {
+        let lists = (0..self.plan.shards()).map(|shard| self.skipped(shard)).filter(|path| path.is_file());
+        let mut skipped: Vec<Skipped> = Vec::new();
+        for path in lists {
+            let text = std::fs::read_to_string(&path).map_err(|source| Error::io("read", &path, source))?;
+            let list: Vec<Skipped> = serde_json::from_str(&text)
+                .map_err(|error| Error::data(format!("`{}` cannot be read: {error}", path.display())))?;
+            skipped.extend(list);
+        }
+        Ok(skipped)
+    }
+
+    fn make_folder(&self, frame: Frame) -> Result<()> {
+        let parts = self.parts(frame);
+        std::fs::create_dir_all(&parts).map_err(|source| Error::io("create", &parts, source))
+    }
+
+    fn parts(&self, frame: Frame) -> PathBuf {
+        self.folder.frames().join(frame.name())
+    }
+
+    fn part(&self, frame: Frame, shard: usize) -> PathBuf {
+        self.parts(frame).join(format!("part-{shard:05}.parquet"))
+    }
+
+    fn skipped(&self, shard: usize) -> PathBuf {
+        self.parts(Frame::Items).join(format!("part-{shard:05}.skipped.json"))
+    }
+}

@@ -1,0 +1,35 @@
+//! Estimates with their uncertainty and their null: AUROC, correlation, proportions, cluster bootstrap, permutation.
+//!
+//! No files, no data frames, `f64` throughout. Scores are slices with one number an item, NaN where the score is
+//! undefined; labels are slices of `bool`, true for a right answer. Whatever is random draws from [`seed::rng`], keyed by
+//! what it is for and which replicate it is, so the number of threads never changes a result.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`summary`] | mean, quantile, 95 % interval of draws |
+//! | [`wilson`] | interval of a proportion |
+//! | [`correlation`] | Pearson and point-biserial, pooled or within groups |
+//! | [`ranking`] | items by score, ties marked: sorted once, used by everything below |
+//! | [`tally`] | sums and pairs by group, which add up |
+//! | [`auroc`] | does a right answer score higher than a wrong one? |
+//! | [`bootstrap`] | how far would an estimate move with other images? |
+//! | [`permutation`] | how far would it move by chance alone, for one test or the largest of many? |
+
+pub mod auroc;
+pub mod bootstrap;
+pub mod correlation;
+mod lanes;
+pub mod permutation;
+pub mod ranking;
+pub mod seed;
+pub mod summary;
+pub mod tally;
+pub mod wilson;
+
+pub use auroc::{Pairs, auroc};
+pub use bootstrap::Replicates;
+pub use permutation::{Maximum, Relabelings};
+pub use ranking::Ranking;
+pub use summary::{Interval, mean, quantile};
+pub use tally::{Sum, Tally};
+pub use wilson::wilson;

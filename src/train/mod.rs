@@ -1,0 +1,152 @@
+//! Training the bundled model organisms: small true LLaVAs, from random weights, on rendered scenes.
+
+mod card;
+mod chart;
+mod checkpoint;
+mod curve;
+mod evaluate;
+mod objective;
+mod pack;
+mod recipe;
+mod scaffold;
+mod step;
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use burn::module::Module;
+use burn::optim::AdamWConfig;
+use burn::tensor::Device;
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+
+use crate::dataset::scenes::{Kind, Stream};
+use crate::error::{Error, Result};
+use crate::model::VisionLanguage;
+use crate::model::checkpoint::Random;
+use crate::model::families::{Llava, LlavaConfig};
+use crate::processor::Processor;
+use checkpoint::Progress;
+use curve::Curve;
+pub use evaluate::{Tally, evaluate};
+use pack::{Packed, Packer};
+pub use recipe::{Optimiser, Phase, Recipe, Shape};
+
+/// Shards a batch is cut into, whatever the machine: another number would round differently and train another model.
+const SHARDS: usize = 2;
+
+/// Batches made ahead of the step.
+const AHEAD: usize = 3;
+
+/// Whether an unfinished training may be continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    Fresh,
+    Resume,
+}
+
+/// Trains a model by the recipe and writes it as a Hugging Face folder.
+///
+/// `folder` receives the model; `folder/training` the curves and the checkpoint to resume from.
+///
+/// # Errors
+/// A recipe that makes no sense, a folder that is not empty without [`Start::Resume`], or a loss that is not a number.
+pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> Result<()> {
+    let work = folder.join("training");
+    let resumed = Progress::find(&work)?;
+    match (start, &resumed) {
+        (Start::Fresh, Some(progress)) => {
+            return Err(Error::usage(format!("{}: already trained to step {}", folder.display(), progress.step))
+                .with_help("continue with `--resume`, or choose another folder"));
+        }
+        (Start::Resume, None) => {
+            return Err(Error::usage(format!("{}: nothing to resume", work.display())));
+        }
+        _ => {}
+    }
+    scaffold::write(folder, &recipe.model)?;
+    let processor = Processor::open(folder)?;
+    let config = LlavaConfig::from_json(&crate::model::checkpoint::read_json(&folder.join("config.json"))?)?;
+    let device = device.clone().autodiff();
+
+    let adamw = AdamWConfig::new()
+        .with_beta_1(recipe.optimiser.beta_1)
+        .with_beta_2(recipe.optimiser.beta_2)
+        .with_epsilon(1e-8)
+        .with_weight_decay(recipe.optimiser.weight_decay);
+    let mut optimiser = adamw.init();
+    let (mut model, keys) = match &resumed {
+        None => Llava::build(&mut Random::new(recipe.seed, recipe.model.layers), &config, &device)?,
+        Some(progress) => {
+            optimiser = progress.optimiser(optimiser)?;
+            Llava::open_with_keys(&progress.model_folder(folder)?, &device)?
+        }
+    };
+    let first = resumed.map_or(0, |progress| progress.step);
+    let mut curve = Curve::open(&work, first)?;
+
+    let eos = Packer::new(&processor)?.eos();
+    let bar = ProgressBar::new(recipe.steps() as u64).with_position(first as u64);
+    bar.set_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {per_sec}, {eta} left, {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    std::thread::scope(|scope| {
+        let (sender, batches) = sync_channel(AHEAD);
+        let processor = &processor;
+        scope.spawn(move || {
+            for step in first..recipe.steps() {
+                if sender.send(batch(recipe, processor, step)).is_err() {
+                    return;
+                }
+            }
+        });
+        let batches: Receiver<Result<(Vec<Packed>, Vec<Kind>)>> = batches;
+        for step in first..recipe.steps() {
+            let (shards, kinds) = batches.recv().map_err(|_| Error::data("the batch maker stopped"))??;
+            let (index, done) = recipe.phase(step);
+            let [from, to] = recipe.phases[index].naming;
+            let outcome = step::gradients(&model, &shards, from + (to - from) * done, eos, &device)?;
+            if !outcome.loss.is_finite() {
+                return Err(Error::data(format!("the loss at step {step} is {}", outcome.loss))
+                    .with_help("lower the rate or the clip in the recipe, and resume"));
+            }
+            let (gradients, length) = step::clip(&model, outcome.gradients, recipe.optimiser.clip);
+            model = optimiser.step(recipe.rate(step), model, gradients);
+            curve.step(step, recipe.rate(step), outcome.loss, length, &kinds, &outcome.right)?;
+            bar.set_message(format!("loss {:.3}", outcome.loss));
+            bar.inc(1);
+            let done = step + 1;
+            if done % recipe.look_every == 0 || done == recipe.steps() {
+                let tallies = evaluate(&model.valid(), processor, recipe.look_items)?;
+                curve.look(done, &tallies)?;
+                bar.println(format!("step {done}: {}", evaluate::line(&tallies)));
+                Progress::at(done).save(&work, &model, &keys, &optimiser)?;
+            }
+        }
+        crate::model::checkpoint::save(&model, &keys, &folder.join("model.safetensors"))?;
+        bar.finish();
+        let model = model.valid();
+        card::write(folder, recipe, model.parameters(), &evaluate(&model, processor, usize::MAX)?)
+    })?;
+    chart::draw(&work, folder)
+}
+
+/// The batch of a step, and the kind of each question in it. A pure function of recipe and step.
+fn batch(recipe: &Recipe, processor: &Processor, step: usize) -> Result<(Vec<Packed>, Vec<Kind>)> {
+    let (index, _) = recipe.phase(step);
+    let phase = &recipe.phases[index];
+    let stream = Stream::new(&phase.mix, recipe.seed.wrapping_add(index as u64))?;
+    let each = phase.images.div_ceil(SHARDS);
+    let samples: Vec<_> =
+        (0..phase.images).into_par_iter().map(|i| stream.sample((step * phase.images + i) as u64)).collect();
+    let packed = samples.par_chunks(each).map(|shard| Packer::new(processor)?.pack(shard));
+    let kinds = samples.chunks(each).flat_map(|shard| {
+        let most = shard.iter().map(|sample| sample.turns.len()).max().unwrap_or(0);
+        shard.iter().flat_map(move |sample| {
+            let first = sample.turns.first().map(|turn| turn.kind);
+            sample.turns.iter().map(|turn| Some(turn.kind)).chain(std::iter::repeat(first)).take(most)
+        })
+    });
+    Ok((packed.collect::<Result<_>>()?, kinds.flatten().collect()))
+}
