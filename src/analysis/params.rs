@@ -31,7 +31,7 @@ impl Default for Params {
             bootstrap: 2000,
             permutations: 1000,
             seed: 1,
-            gallery: 3,
+            gallery: 2,
             gallery_metric: Metric::Fraction,
         }
     }

@@ -16,6 +16,8 @@ use crate::processor::{Grid, ImageGeometry};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     pub choice: Choice,
+    /// The image, as the dataset names it.
+    pub image: String,
     pub question: String,
     pub gold: String,
     pub answer: String,
@@ -142,6 +144,7 @@ impl Items {
         };
         Ok(Shown {
             choice: choice.clone(),
+            image: text("image")?,
             question: text("question")?,
             p_answer: self.p_answer(place, &answer),
             gold,

@@ -19,7 +19,7 @@ const BETWEEN: f64 = 26.0;
 ///
 /// # Errors
 /// Where a row, its grid and its image do not fit together.
-pub fn figure(shown: &[Shown], images: &dyn Fn(&str) -> Option<RgbImage>) -> Result<Figure> {
+pub fn figure(shown: &[Shown], images: &dyn Fn(&Shown) -> Option<RgbImage>) -> Result<Figure> {
     let width = (PAGE_WIDTH - 2.0 * MARGIN - BETWEEN * (COLUMNS - 1) as f64) / COLUMNS as f64;
     let mut rows = Vec::new();
     let mut missing = 0;
@@ -28,7 +28,7 @@ pub fn figure(shown: &[Shown], images: &dyn Fn(&str) -> Option<RgbImage>) -> Res
             let mut height: f64 = 0.0;
             let mut panels = Vec::new();
             for one in pair {
-                let image = images(&one.choice.item);
+                let image = images(one);
                 missing += usize::from(image.is_none());
                 let overlay = Overlay {
                     image: image.as_ref(),

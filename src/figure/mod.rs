@@ -69,7 +69,7 @@ mod tests {
             alignment::figure(&alignment_rows).unwrap(),
             correctness::figure(&alignment_rows, MAIN_METRIC).unwrap(),
             heads::figure(&alignment_rows, MAIN_METRIC).unwrap(),
-            gallery::figure(&shown, &|item| synthetic::image(shape, item)).unwrap(),
+            gallery::figure(&shown, &|shown| synthetic::image(shape, &shown.choice.item)).unwrap(),
             gallery::figure(&shown, &|_| None).unwrap(),
         ]
     }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
+use crate::figure::frames::Shown;
 use crate::figure::rows::{Alignment, Answers, Choice, Headline, Share};
 use crate::figure::wording::MAIN_METRIC;
 use crate::figure::{
@@ -39,7 +40,7 @@ struct Report {
 ///
 /// # Errors
 /// A table or frame that is missing or not of this version; a folder that cannot be written.
-pub fn write(run: &Path, images: &dyn Fn(&str) -> Option<RgbImage>) -> Result<PathBuf> {
+pub fn write(run: &Path, images: &dyn Fn(&Shown) -> Option<RgbImage>) -> Result<PathBuf> {
     let alignment = Alignment::read(run)?;
     let report = Report {
         manifest: Manifest::read(run)?,
@@ -73,7 +74,7 @@ fn save(path: &Path, text: &str) -> Result<()> {
 fn drawings(
     run: &Path,
     rows: &[Alignment],
-    images: &dyn Fn(&str) -> Option<RgbImage>,
+    images: &dyn Fn(&Shown) -> Option<RgbImage>,
 ) -> Result<Vec<Result<Figure, Undrawn>>> {
     let choices = Choice::read(run)?;
     let gallery = if choices.is_empty() {
@@ -112,7 +113,7 @@ mod tests {
 
     fn report(run: &Path) -> (String, String) {
         synthetic::write(run, SMALL);
-        let path = write(run, &|item| synthetic::image(SMALL, item)).unwrap();
+        let path = write(run, &|shown| synthetic::image(SMALL, &shown.choice.item)).unwrap();
         (fs::read_to_string(path).unwrap(), fs::read_to_string(run.join("summary.md")).unwrap())
     }
 

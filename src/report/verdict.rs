@@ -1,6 +1,7 @@
 //! The sentence that a report opens with: a reading of p-values and ranges that the tables hold, by a fixed rule.
 
 use crate::figure::rows::{Alignment, MEAN_HEAD};
+use crate::figure::table::Estimate;
 use crate::figure::wording;
 
 /// Below this, corrected over layers, a layer counts.
@@ -36,12 +37,13 @@ impl Verdict {
             (Finding::Undefined, _) => {
                 verdict("Undefined.", "Right and wrong answers with boxes to compare are missing.".into())
             }
-            (_, Finding::Layer(best)) => verdict(
-                direction(best),
+            (pooled, Finding::Layer(best)) => verdict(
+                &headline(best),
                 format!(
-                    "Among items of the same relation, the {name} tells right from wrong answers; most clearly in layer {}{}.",
+                    "Among items of the same relation, the {name} tells right from wrong answers; most clearly in layer {}{}.{}",
                     best.layer,
-                    beyond(best)
+                    beyond(best),
+                    contradiction(pooled, best)
                 ),
             ),
             (Finding::Layer(best), Finding::Nothing) => verdict(
@@ -54,7 +56,7 @@ impl Verdict {
                 ),
             ),
             (Finding::Layer(best), Finding::Undefined) => verdict(
-                direction(best),
+                &headline(best),
                 format!(
                     "Over all items, the {name} tells right from wrong answers, most clearly in layer {}{}. Within a relation \
                      it cannot be tested.",
@@ -88,28 +90,48 @@ impl<'a> Finding<'a> {
     }
 }
 
-fn direction(row: &Alignment) -> &'static str {
-    match row.auroc {
-        Some(auroc) if auroc.value < 0.5 => "Yes, but reversed: wrong answers look more at the objects.",
-        _ => "Yes: right answers look more at the objects.",
+/// Never more than the layer says for which it holds.
+fn headline(row: &Alignment) -> String {
+    let side = row.auroc.map_or(0.0, side);
+    match row.null {
+        Some(_) if !is_beyond(row) => format!("Not about the objects' places, as far as layer {} shows.", row.layer),
+        _ if side < 0.0 => format!("In layer {}, reversed: wrong answers look more at the objects.", row.layer),
+        _ => format!("In layer {}, yes: right answers look more at the objects.", row.layer),
     }
+}
+
+fn side(auroc: Estimate) -> f64 {
+    auroc.value - 0.5
+}
+
+/// A pooled effect of the other sign is worth a sentence: it is what a study without strata would have reported.
+fn contradiction(pooled: Finding, within: &Alignment) -> String {
+    match pooled {
+        Finding::Layer(pooled)
+            if pooled.auroc.zip(within.auroc).is_some_and(|(a, b)| side(a).signum() != side(b).signum()) =>
+        {
+            format!(" Pooled over relations, the most telling layer, {}, says the opposite.", pooled.layer)
+        }
+        _ => String::new(),
+    }
+}
+
+fn is_beyond(row: &Alignment) -> bool {
+    row.auroc.zip(row.null).is_some_and(|(auroc, (low, high))| auroc.value < low || auroc.value > high)
 }
 
 /// Whether the boxes have to be in the right place for it.
 fn beyond(row: &Alignment) -> &'static str {
-    match (row.auroc, row.null) {
-        (Some(auroc), Some((low, high))) if auroc.value < low || auroc.value > high => {
-            ", beyond what random boxes of the same size give"
-        }
-        (_, Some(_)) => ", but random boxes of the same size do as well",
-        _ => "",
+    match row.null {
+        None => "",
+        Some(_) if is_beyond(row) => ", beyond what random boxes of the same size give",
+        Some(_) => ", but random boxes of the same size do as well",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::table::Estimate;
 
     fn row(stratum: &str, layer: i64, auroc: f64, p_max: f64) -> Alignment {
         Alignment {
@@ -141,7 +163,7 @@ mod tests {
         let rows =
             [row("all", 1, 0.9, 0.001), row("within relation", 1, 0.7, 0.01), row("within relation", 2, 0.8, 0.01)];
         let verdict = of(&rows);
-        assert_eq!(verdict.short, "Yes: right answers look more at the objects.");
+        assert_eq!(verdict.short, "In layer 2, yes: right answers look more at the objects.");
         assert!(verdict.long.contains("layer 2, beyond what random boxes"), "{}", verdict.long);
         assert_eq!(of(&[row("all", 1, 0.9, 0.001), row("within relation", 1, 0.7, 0.2)]).short, "Pooled only.");
     }
@@ -154,6 +176,9 @@ mod tests {
         assert_eq!(of(&rows).short, "Not shown.");
         let rows = [row("all", 1, 0.59, 0.01), row("within relation", 1, 0.58, 0.01)];
         assert!(of(&rows).long.contains("random boxes of the same size do as well"));
+        assert!(of(&rows).short.starts_with("Not about the objects"));
+        let rows = [row("all", 1, 0.2, 0.001), row("within relation", 2, 0.8, 0.01)];
+        assert!(of(&rows).long.contains("Pooled over relations, the most telling layer, 1, says the opposite"));
     }
 
     #[test]

@@ -50,8 +50,9 @@ fn card(recipe: &Recipe, parameters: usize, tallies: &[Tally]) -> String {
          `recipe.toml` beside this file, seed {seed}: {} steps, {images} images with several questions each, AdamW with \
          rate {}, betas {} and {}, weight decay {}, gradients clipped to {}, {} steps of warm-up, cosine decay. In the \
          first phase, image tokens are also asked to name what their patch shows through the decoder's word embeddings. \
-         A share of {:.0} % of the pairs stands one above the other, so *above* and *below* are unfamiliar. Curves: \
-         `curves.png`.\n\n",
+         A share of {:.1} % of the pairs stands one above the other, so *above* and *below* are unfamiliar. Curves: \
+         `curves.png`, from \
+         `training/steps.csv` and `training/looks.csv`.\n\n",
         recipe.steps(),
         optimiser.rate,
         optimiser.beta_1,

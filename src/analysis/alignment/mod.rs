@@ -28,10 +28,11 @@
 //! * `null_*`: boxes of the same width and height at random places; `other_*`: boxes of other items. See [`nulls`].
 //! * `p`: label permutation inside the stratum (inside each relation for `within relation`), two-sided.
 //! * `p_max`: the same for the largest |AUROC - 0.5| of all layers; for single heads, of all layers and heads.
-//! * Baselines: `image_share`, the attention on the image as a whole, boxes or not; `relation_only`, the accuracy of the
-//!   other images' items of the same relation, which looks at no attention. A pooled AUROC that does not beat
-//!   `relation_only` may only tell relations apart. Leaving the item's own image out pushes `relation_only` a little below
-//!   0.5 where relations do not differ, and makes it run backwards inside one, where it is not given; it has no p.
+//! * Baselines: `image_share`, the attention on the image as a whole, boxes or not; `relation_only`, how often the items of
+//!   the same relation are answered rightly, which looks at no attention. A pooled AUROC that does not beat `relation_only`
+//!   may only tell relations apart. The item itself is counted in: its AUROC is 0.5 where relations do not differ, and
+//!   otherwise slightly too good, to the disadvantage of attention. (Left out, the item would make the score run backwards
+//!   wherever relations are alike.) It is constant inside a relation, where it is not given, and has no p.
 //!
 //! # Paper
 //! Chen et al., "Why Is Spatial Reasoning Hard for VLMs? An Attention Mechanism Perspective on Focus Areas", ICML 2025
@@ -91,7 +92,7 @@ fn rows(frames: &Frames, params: &Params) -> Vec<Row> {
     let strata = Strata::of(items);
     let clusters = items.clusters();
     let judge = Judge::new(&items.correct, &clusters, &strata, params.bootstrap, params.permutations, params.seed);
-    let mut rows = baselines(frames, &judge, &strata, &clusters);
+    let mut rows = baselines(frames, &judge, &strata);
     for target in targets(items) {
         let sighted = Sighted::new(items, &clusters, &target, params);
         rows.extend(of_target(frames, &judge, &strata, &target, &sighted));
@@ -113,13 +114,13 @@ fn of_target(frames: &Frames, judge: &Judge, strata: &Strata, target: &Target, s
 }
 
 /// The image share of every cell, and the accuracy of each item's relation.
-fn baselines(frames: &Frames, judge: &Judge, strata: &Strata, clusters: &[usize]) -> Vec<Row> {
+fn baselines(frames: &Frames, judge: &Judge, strata: &Strata) -> Vec<Row> {
     let mut rows = judged(frames, strata, |at| {
         let own = frames.attention.share("image", at);
         vec![("image".into(), IMAGE_SHARE, judge.weigh(&Scored { own: &own, random: &[], other: &[] }))]
     });
     let items = &frames.items;
-    let own = relation_only(&items.relation, &items.correct, clusters);
+    let own = relation_only(&items.relation, &items.correct);
     if auroc(&own, &items.correct).is_some() {
         let nowhere = Cell { layer: -1, head: -1 };
         let verdicts = judge.weigh(&Scored { own: &own, random: &[], other: &[] });
@@ -174,22 +175,31 @@ impl Row {
     }
 }
 
-/// Accuracy of the items of the same relation in other images; NaN without a relation or without such items.
-fn relation_only(relation: &[Option<String>], right: &[bool], clusters: &[usize]) -> Draw {
-    let mut tallies: BTreeMap<(Option<usize>, &str), (f64, f64)> = BTreeMap::new();
-    for ((relation, &right), &image) in relation.iter().zip(right).zip(clusters) {
+/// How often the items of each item's relation are answered rightly; NaN without a relation.
+fn relation_only(relation: &[Option<String>], right: &[bool]) -> Draw {
+    let mut tallies: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (relation, &right) in relation.iter().zip(right) {
         let Some(relation) = relation.as_deref() else { continue };
-        for of in [None, Some(image)] {
-            let (rights, n) = tallies.entry((of, relation)).or_default();
-            *rights += f64::from(u8::from(right));
-            *n += 1.0;
-        }
+        let (rights, n) = tallies.entry(relation).or_default();
+        *rights += f64::from(u8::from(right));
+        *n += 1.0;
     }
-    let score = |(relation, &image): (&Option<String>, &usize)| {
-        let relation = relation.as_deref()?;
-        let ((rights, n), (own_rights, own_n)) =
-            (tallies.get(&(None, relation))?, tallies.get(&(Some(image), relation))?);
-        (n > own_n).then(|| (rights - own_rights) / (n - own_n))
-    };
-    relation.iter().zip(clusters).map(|pair| score(pair).unwrap_or(f64::NAN)).collect()
+    let accuracy = |relation: &Option<String>| tallies.get(relation.as_deref()?).map(|(rights, n)| rights / n);
+    relation.iter().map(|relation| accuracy(relation).unwrap_or(f64::NAN)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_that_do_not_differ_tell_nothing() {
+        let relation: Vec<_> = (0..40).map(|i| Some(if i % 2 == 0 { "left" } else { "right" }.to_owned())).collect();
+        let right: Vec<bool> = (0..40).map(|i| i >= 4).collect();
+        assert_eq!(auroc(&relation_only(&relation, &right), &right), Some(0.5));
+        // One relation always right, the other never: knowing the relation is knowing everything.
+        let right: Vec<bool> = (0..40).map(|i| i % 2 == 0).collect();
+        assert_eq!(auroc(&relation_only(&relation, &right), &right), Some(1.0));
+        assert!(relation_only(&[None], &[true])[0].is_nan());
+    }
 }
