@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::support::program::{Ended, Place};
+use crate::support::program::Place;
 
 const STUDY: &str = "title = \"Small\"\nquestion = \"Q?\"\n[dataset]\nsource = \"scenes/pairs\"\nlimit = 8\n";
 
@@ -100,11 +100,4 @@ fn an_analysis_is_repeated_from_the_frames_alone() {
     // An incomplete recording is not analysed.
     std::fs::remove_file(place.path("run/frames/items.parquet")).unwrap();
     place.run(&["analyze", "run"]).expect(1).says(&["not complete", "--resume"]);
-}
-
-#[test]
-fn an_import_is_analysed_like_a_recording() {
-    let place = Place::new();
-    let ended = place.command(&["import", "nowhere", "--out", "run"]).output().unwrap();
-    Ended::from(ended).expect(1).says(&["cannot read", "nowhere"]);
 }

@@ -7,6 +7,8 @@ mod support;
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
 mod cli;
+/// A synthetic dump, from its logits to the tables, by hand.
+mod import;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
 /// Pixels, prompts and positions against references.

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::live::Groups;
 use super::recorded::{AttentionRow, HiddenRow};
 use super::shares::{Columns, Coverage, reduce_layer};
 use crate::error::{Error, Result};
@@ -50,14 +51,14 @@ impl Hook for AttentionCapture<'_> {
 pub(super) struct HiddenCapture<'a> {
     pub sites: Vec<Site>,
     /// The groups asked for at each of `sites`.
-    pub groups: &'a [(Site, Vec<Group>)],
+    pub groups: &'a [Groups],
     /// Of each item of the batch.
     pub layout: &'a [(Columns, Coverage)],
     pub rows: Vec<Vec<HiddenRow>>,
 }
 
 impl<'a> HiddenCapture<'a> {
-    pub fn new(groups: &'a [(Site, Vec<Group>)], layout: &'a [(Columns, Coverage)]) -> Self {
+    pub fn new(groups: &'a [Groups], layout: &'a [(Columns, Coverage)]) -> Self {
         let sites = groups.iter().map(|(site, _)| *site).collect();
         Self { sites, groups, layout, rows: vec![Vec::new(); layout.len()] }
     }

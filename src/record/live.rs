@@ -21,7 +21,7 @@ pub struct Live {
     model: Box<dyn VisionLanguage>,
     recording: Recording,
     attention: Vec<Site>,
-    hidden: Vec<(Site, Vec<Group>)>,
+    hidden: Vec<Groups>,
     /// Attention rows of one item.
     attention_rows: usize,
     /// Numbers of one hidden state.
@@ -121,9 +121,12 @@ fn attention_sites(recording: &Recording, sites: &[SiteSpec]) -> Result<Vec<Site
     }
 }
 
+/// What is asked at one site of hidden states.
+pub(super) type Groups = (Site, Vec<Group>);
+
 /// The hidden states that a study names, each site once, and how wide they are.
-fn hidden_sites(recording: &Recording, sites: &[SiteSpec]) -> Result<(Vec<(Site, Vec<Group>)>, usize)> {
-    let mut hidden: Vec<(Site, Vec<Group>)> = Vec::new();
+fn hidden_sites(recording: &Recording, sites: &[SiteSpec]) -> Result<(Vec<Groups>, usize)> {
+    let mut hidden: Vec<Groups> = Vec::new();
     for asked in &recording.hidden {
         for site in select(&asked.sites, sites)? {
             check_hidden(site, &asked.groups)?;

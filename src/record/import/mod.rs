@@ -117,7 +117,7 @@ impl Import {
             vlmscope: env!("CARGO_PKG_VERSION").into(),
             command: self.command.clone(),
             device: "elsewhere".into(),
-            study: self.study(&name, &dump),
+            study: self.study(&name, dump),
             dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len() },
             model: CheckpointIdentity { path: dump.model(), blake3: None },
             import: Some(ImportIdentity {
