@@ -234,7 +234,7 @@ fn attention_on_the_object_iff_right() {
     assert!(notes.iter().any(|note| note.starts_with("layer 1 puts ")), "{notes:#?}");
 
     let gallery = load(&run_dir.path().join("tables/gallery.parquet"));
-    assert_eq!(gallery.height(), 12);
+    assert_eq!(gallery.height(), 4 * Params::default().gallery);
     assert_eq!(gallery.column("layer").unwrap().i16().unwrap().get(0), Some(1));
 }
 
