@@ -37,7 +37,7 @@ impl Hook for Take {
     }
 
     fn attention(&mut self, _site: Site, rows: Tensor<4>) -> Result<Tensor<4>> {
-        self.bytes += rows.clone().into_data().bytes.len();
+        self.bytes += rows.clone().into_data().num_elements() * size_of::<f32>();
         Ok(rows)
     }
 }

@@ -31,6 +31,12 @@ pub fn losses(model: &Llava, batch: &Batch, naming: f64, device: &Device) -> Res
     Ok(Losses { total, answer, right })
 }
 
+#[cfg(test)]
+pub(super) fn answers_alone(model: &Llava, batch: &Batch, device: &Device) -> Result<Tensor<2>> {
+    let visual = model.encode(batch.prefix.pixels.clone(), &mut Hooks::none())?;
+    answers(model, batch, visual, device)
+}
+
 /// Logits at the rows where a token is predicted, `[rows, vocabulary]`.
 fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>, device: &Device) -> Result<Tensor<2>> {
     let hooks = &mut Hooks::none();
@@ -40,7 +46,7 @@ fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>, device: &Device) -> 
     prefix.past = vec![None; model.depth()];
     let [_, tokens] = batch.questions.dims();
     let positions: Vec<usize> = (prefix_length..prefix_length + tokens).collect();
-    let mask = Mask::Hidden(Mask::future(prefix_length, tokens, device));
+    let mask = Mask::continuing(prefix_length, tokens, device);
     let mut asked = model.embed_text(batch.questions.clone(), &positions, mask);
     asked.past = vec![None; model.depth()];
     for layer in 0..model.depth() {

@@ -203,36 +203,3 @@ impl Packer<'_> {
         self.eos
     }
 }
-#[cfg(test)]
-impl Packed {
-    pub fn fake(images: usize, per_image: usize, tokens: usize) -> Self {
-        use crate::dataset::PixelBox;
-        use crate::processor::{Grid, ImageGeometry, TokenMap};
-        let seen = PixelBox { x1: 0.0, y1: 0.0, x2: 64.0, y2: 64.0 };
-        let geometry = ImageGeometry { image_width: 64, image_height: 64, grid: Grid { rows: 8, cols: 8 }, seen };
-        let prefix = (0..images)
-            .map(|i| Prepared {
-                ids: (0..67).map(|k| if k < 3 { k + 5 } else { 4 }).collect(),
-                pixels: (0..3 * 64 * 64).map(|k| ((k * 7 + i * 13) % 97) as f32 / 50.0 - 1.0).collect(),
-                pixel_shape: [3, 64, 64],
-                map: TokenMap {
-                    len: 67,
-                    bos: Some(0),
-                    image: (3..67).collect(),
-                    geometry: geometry.clone(),
-                    words: vec![],
-                    options: vec![],
-                    last: 66,
-                },
-            })
-            .collect();
-        let questions = (0..images * per_image)
-            .map(|q| Question {
-                ids: (0..tokens).map(|k| ((k * 5 + q * 3) % 80) as u32 + 5).collect(),
-                last: tokens - 2,
-                weight: 1.0,
-            })
-            .collect();
-        Self { prefix, questions, per_image, prefix_length: 67, names: vec![[7, 8, 9, 10]; images * 64] }
-    }
-}

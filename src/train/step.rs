@@ -100,39 +100,96 @@ impl ModuleVisitor for Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::scenes::{Mix, Sample, Stream};
     use crate::model::checkpoint::Random;
     use crate::model::families::LlavaConfig;
-    use crate::train::{Shape, pack::Packed, scaffold};
+    use crate::model::{Hooks, Inputs, VisionLanguage};
+    use crate::processor::Processor;
+    use crate::train::pack::Packer;
+    use crate::train::{Shape, scaffold};
+
+    const SHAPE: Shape = Shape {
+        image: 32,
+        patch: 8,
+        vision_width: 16,
+        vision_hidden: 32,
+        vision_layers: 2,
+        vision_heads: 2,
+        width: 16,
+        hidden: 32,
+        layers: 2,
+        heads: 2,
+        kv_heads: 1,
+    };
+
+    struct Setting {
+        _folder: tempfile::TempDir,
+        processor: Processor,
+        model: Llava,
+        device: Device,
+        samples: Vec<Sample>,
+    }
+
+    fn setting() -> Setting {
+        let folder = tempfile::tempdir().unwrap();
+        scaffold::write(folder.path(), &SHAPE).unwrap();
+        let processor = Processor::open(folder.path()).unwrap();
+        let json = crate::model::checkpoint::read_json(&folder.path().join("config.json")).unwrap();
+        let config = LlavaConfig::from_json(&json).unwrap();
+        let device = Device::flex().autodiff();
+        let (model, _) = Llava::build(&mut Random::new(1, SHAPE.layers), &config, &device).unwrap();
+        let stream = Stream::new(&Mix::default(), 3).unwrap();
+        let samples = (0..4).map(|index| stream.sample(index)).collect();
+        Setting { _folder: folder, processor, model, device, samples }
+    }
+
+    /// The loss without gradients being asked for anything else.
+    fn loss(setting: &Setting, shards: usize) -> (f64, f64) {
+        let each = setting.samples.len() / shards;
+        let mut packer = Packer::new(&setting.processor).unwrap();
+        let packed: Vec<_> = setting.samples.chunks(each).map(|shard| packer.pack(shard).unwrap()).collect();
+        let outcome = gradients(&setting.model, &packed, 0.5, packer.eos(), &setting.device).unwrap();
+        let (_, length) = clip(&setting.model, outcome.gradients, f64::INFINITY);
+        (outcome.loss, length)
+    }
 
     #[test]
-    fn timing() {
-        let shape = Shape {
-            image: 64,
-            patch: 8,
-            vision_width: 128,
-            vision_hidden: 384,
-            vision_layers: 4,
-            vision_heads: 4,
-            width: 128,
-            hidden: 256,
-            layers: 6,
-            heads: 4,
-            kv_heads: 4,
-        };
-        let config = LlavaConfig::from_json(&scaffold::config(&shape, 90)).unwrap();
-        let device = Device::flex().autodiff();
-        let (mut model, _) = Llava::build(&mut Random::new(1, 6), &config, &device).unwrap();
-        let mut optimiser = burn::optim::AdamWConfig::new().init();
-        for shards in [1, 2] {
-            let packed: Vec<_> = (0..shards).map(|_| Packed::fake(24 / shards, 7, 24)).collect();
-            for _ in 0..4 {
-                let t = std::time::Instant::now();
-                let outcome = gradients(&model, &packed, 1.0, 2, &device).unwrap();
-                let a = t.elapsed();
-                let (g, n) = clip(&model, outcome.gradients, 1.0);
-                model = optimiser.step(1e-3, model, g);
-                println!("{shards}: grad {a:?} all {:?} loss {} norm {n}", t.elapsed(), outcome.loss);
+    fn a_packed_question_is_the_prompt_that_the_model_is_asked_later() {
+        let setting = setting();
+        let model = setting.model.valid();
+        let device = Device::flex();
+        let mut packer = Packer::new(&setting.processor).unwrap();
+        let sample = &setting.samples[0];
+        let batch = packer.pack(std::slice::from_ref(sample)).unwrap().onto(&device, packer.eos()).unwrap();
+        let packed = crate::train::objective::answers_alone(&model, &batch, &device).unwrap();
+        let packed: Vec<f32> = packed.into_data().iter::<f32>().collect();
+        for (turn, packed) in sample.turns.iter().zip(packed.chunks(packed.len() / 2 / sample.turns.len())) {
+            let item = setting.processor.prepare(&sample.image, &turn.question, &[]).unwrap();
+            let alone = model.run(&Inputs::collate(&[&item], &device).unwrap(), &mut Hooks::none()).unwrap();
+            for (a, b) in alone.into_data().iter::<f32>().zip(packed) {
+                assert!((a - b).abs() < 1e-4, "{}: {a} {b}", turn.question);
             }
         }
+    }
+
+    #[test]
+    fn shards_change_the_rounding_and_nothing_else() {
+        let setting = setting();
+        // Every sample has equally many questions, so that the mean over shards is the mean over all.
+        assert!(setting.samples.iter().all(|sample| sample.turns.len() == setting.samples[0].turns.len()));
+        let (whole, two) = (loss(&setting, 1), loss(&setting, 2));
+        assert!((whole.0 - two.0).abs() < 1e-5, "{whole:?} {two:?}");
+        assert_eq!(loss(&setting, 2), two);
+    }
+
+    #[test]
+    fn clipping_shortens_all_gradients_together() {
+        let setting = setting();
+        let mut packer = Packer::new(&setting.processor).unwrap();
+        let packed = [packer.pack(&setting.samples).unwrap()];
+        let outcome = gradients(&setting.model, &packed, 0.0, packer.eos(), &setting.device).unwrap();
+        let (clipped, before) = clip(&setting.model, outcome.gradients, 0.1);
+        let (_, after) = clip(&setting.model, clipped, f64::INFINITY);
+        assert!(before > 0.1 && (after - 0.1).abs() < 1e-4, "{before} {after}");
     }
 }

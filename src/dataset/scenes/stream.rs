@@ -331,13 +331,4 @@ mod tests {
             }
         }
     }
-
-    #[test]
-    #[ignore = "a measurement, not a check: cargo test --release -- --ignored --nocapture stream_speed"]
-    fn stream_speed() {
-        let (stream, n) = (stream(), 2000);
-        let start = std::time::Instant::now();
-        let pixels: u64 = (0..n).map(|index| u64::from(stream.sample(index).image.get_pixel(64, 64).0[0])).sum();
-        println!("{:.1} us a sample on one core ({pixels})", start.elapsed().as_secs_f64() / n as f64 * 1e6);
-    }
 }

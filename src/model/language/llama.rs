@@ -49,7 +49,7 @@ impl LlamaConfig {
             activation: Activation::from_config("hidden_act", &field(json, "hidden_act", "silu".to_owned())?)?,
             tied: field(json, "tie_word_embeddings", false)?,
         };
-        if config.kv_heads == 0 || config.heads % config.kv_heads != 0 {
+        if config.kv_heads == 0 || !config.heads.is_multiple_of(config.kv_heads) {
             return Err(Error::data(format!(
                 "`num_attention_heads` {} must divide by `num_key_value_heads` {}",
                 config.heads, config.kv_heads

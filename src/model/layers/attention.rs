@@ -26,15 +26,15 @@ pub enum Mask {
     /// Those at its own position or before.
     Causal,
     /// All but those marked true, `[batch or 1, 1, query, key]`.
-    Hidden(Tensor<4, Bool>),
+    Hidden(Box<Tensor<4, Bool>>),
 }
 
 impl Mask {
-    /// The causal mask of `tokens` queries that continue `seen` positions: true is hidden, `[1, 1, tokens, seen + tokens]`.
-    pub fn future(seen: usize, tokens: usize, device: &Device) -> Tensor<4, Bool> {
+    /// The causal mask of `tokens` queries that continue `seen` positions, `[1, 1, tokens, seen + tokens]`.
+    pub fn continuing(seen: usize, tokens: usize, device: &Device) -> Self {
         let keys = seen + tokens;
         let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k > seen + q)).collect();
-        Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)
+        Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
     }
 }
 
@@ -132,7 +132,7 @@ impl Attention {
             Mask::Causal => Some(rows.future(batch, keys, &scores.device())),
             Mask::Hidden(mask) => {
                 let [_, _, queries, _] = mask.dims();
-                Some(rows.pick_mask(mask.clone().expand([batch, 1, queries, keys])))
+                Some(rows.pick_mask(mask.as_ref().clone().expand([batch, 1, queries, keys])))
             }
         };
         if let Some(hidden) = hidden {
@@ -171,7 +171,7 @@ fn fused(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: &Mask) -> Ten
     let (hidden, is_causal) = match mask {
         Mask::Full => (None, false),
         Mask::Causal => (None, true),
-        Mask::Hidden(mask) => (Some(mask.clone().expand([batch, heads, queries, keys])), false),
+        Mask::Hidden(mask) => (Some(mask.as_ref().clone().expand([batch, heads, queries, keys])), false),
     };
     module::attention(query, key, value, hidden, None, AttentionModuleOptions { is_causal, ..Default::default() })
 }

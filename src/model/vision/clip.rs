@@ -49,7 +49,7 @@ impl ClipConfig {
                 return Err(Error::data(format!("`{key}` is 0")));
             }
         }
-        if config.width % config.heads != 0 || config.image % config.patch != 0 {
+        if !config.width.is_multiple_of(config.heads) || !config.image.is_multiple_of(config.patch) {
             return Err(Error::data(format!(
                 "`hidden_size` {} must divide by `num_attention_heads` {}, `image_size` {} by `patch_size` {}",
                 config.width, config.heads, config.image, config.patch

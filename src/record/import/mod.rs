@@ -310,7 +310,7 @@ mod tests {
         for (wrong, expected) in cases {
             let place = tempfile::tempdir().unwrap();
             write(&place.path().join("dump"), &[item("a", json!({})), item("b", wrong)], "lm.attention.last", |w| w);
-            let error = import(place.path(), Scoring::Words).expect_err(expected);
+            let Err(error) = import(place.path(), Scoring::Words) else { panic!("{expected}") };
             let message = error.to_string();
             assert!(message.contains(expected), "{message}");
             assert!(message.contains("line 2") || message.contains("item `b`"), "{message}");
