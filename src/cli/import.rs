@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Done;
 use super::command_line::command_line;
-use super::interrupt::on_ctrl_c;
+use super::interrupt::stoppable;
 use super::study_flags::list_skipped;
 use crate::error::Result;
 use crate::record::import::{self, Scoring};
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Import) -> Result<Done> {
         command: command_line(),
         bad_items: if args.skip_bad_items { BadItems::Skip } else { BadItems::Stop },
     };
-    let folder = import.into_run(&args.out, on_ctrl_c(), Bar::on_terminal())?;
+    let folder = stoppable(|stop| import.into_run(&args.out, stop, Bar::on_terminal()))?;
     let skipped = folder.skipped()?;
     let notes = folder.manifest()?.import.map(|import| import.notes).unwrap_or_default();
     list_skipped(&skipped);

@@ -1,19 +1,28 @@
-//! Ctrl-C: the first finishes the shard at hand, the second ends the program at once.
+//! Ctrl-C: while a recording runs, the first finishes the shard at hand; any other ends the program at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+static RECORDING: AtomicBool = AtomicBool::new(false);
 static PRESSED: AtomicBool = AtomicBool::new(false);
 
-/// Set when Ctrl-C is pressed. From here on it no longer kills.
-pub(super) fn on_ctrl_c() -> &'static AtomicBool {
+/// Runs a recording that stops after the shard at hand when the flag is set, which Ctrl-C does.
+pub(super) fn stoppable<T>(recording: impl FnOnce(&AtomicBool) -> T) -> T {
     let handler = || {
-        if PRESSED.swap(true, Ordering::Relaxed) {
+        if !RECORDING.load(Ordering::Relaxed) || PRESSED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
         eprintln!("\nfinishing the shard at hand; press Ctrl-C again to stop at once");
     };
+    RECORDING.store(true, Ordering::Relaxed);
     if let Err(error) = ctrlc::set_handler(handler) {
         tracing::warn!("Ctrl-C will kill at once: {error}");
     }
-    &PRESSED
+    let done = recording(&PRESSED);
+    RECORDING.store(false, Ordering::Relaxed);
+    done
+}
+
+/// Whether Ctrl-C was pressed while the last shard was recorded, when there was nothing left to stop.
+pub(super) fn was_pressed() -> bool {
+    PRESSED.load(Ordering::Relaxed)
 }

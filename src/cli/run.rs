@@ -4,10 +4,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::Done;
+use super::command_line::{command_line, with_resume};
+use super::interrupt::was_pressed;
 use super::report::draw;
 use super::study_flags::{StudyFlags, list_skipped};
 use crate::analysis;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Carry out a study: record, analyse, report.
 #[derive(Args, Debug)]
@@ -27,7 +29,12 @@ pub(super) fn run(args: &Run) -> Result<Done> {
         return Ok(Done::Whole);
     }
     let folder = args.flags.record(&stage)?;
+    if was_pressed() {
+        return Err(Error::Interrupted { resume: with_resume(&command_line()) });
+    }
+    args.flags.note("recorded; analysing");
     analysis::run(folder.root(), &folder.manifest()?.study.analysis)?;
+    args.flags.note("analysed; drawing");
     draw(&folder)?;
     let skipped = folder.skipped()?;
     list_skipped(&skipped);

@@ -1,5 +1,6 @@
 //! What `run` and `record` share: a study file, the flags that override it, and the recording.
 
+use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration};
 use serde_json::json;
 
 use super::command_line::{command_line, with_resume};
-use super::interrupt::on_ctrl_c;
+use super::interrupt::stoppable;
 use crate::error::{Error, Result, suggestion};
 use crate::model::Compute;
 use crate::record::{BadItems, Bar, Estimate, Frame, Stage, Way};
@@ -78,15 +79,30 @@ impl StudyFlags {
     /// Records into the run folder.
     pub fn record(&self, stage: &Stage) -> Result<RunFolder> {
         let command = command_line();
-        stage.record(Way {
-            out: self.out.clone().unwrap_or_else(|| Stage::default_folder(&self.study)),
-            existing: if self.resume { Existing::Resume } else { Existing::Refuse },
-            bad_items: if self.skip_bad_items { BadItems::Skip } else { BadItems::Stop },
-            resume: with_resume(&command),
-            command,
-            stop: on_ctrl_c(),
-            bar: if self.quiet { Bar::hidden() } else { Bar::on_terminal() },
-        })
+        let out = self.out.clone().unwrap_or_else(|| Stage::default_folder(&self.study));
+        let complete_before = RunFolder::open(&out).is_ok_and(|folder| folder.is_recorded());
+        let folder = stoppable(|stop| {
+            stage.record(Way {
+                out,
+                existing: if self.resume { Existing::Resume } else { Existing::Refuse },
+                bad_items: if self.skip_bad_items { BadItems::Skip } else { BadItems::Stop },
+                resume: with_resume(&command),
+                command,
+                stop,
+                bar: if self.quiet { Bar::hidden() } else { Bar::on_terminal() },
+            })
+        })?;
+        if complete_before {
+            self.note("the frames were complete already: nothing is recorded again");
+        }
+        Ok(folder)
+    }
+
+    /// What goes on, for whoever watches.
+    pub fn note(&self, text: &str) {
+        if !self.quiet && !self.json && std::io::stderr().is_terminal() {
+            eprintln!("{text}");
+        }
     }
 
     /// Prints what a recording would take.

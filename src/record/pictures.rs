@@ -1,7 +1,7 @@
 //! The images of a run's items, as far as they are at hand: a report draws on them, and can do without.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
@@ -14,8 +14,15 @@ use crate::study::RunFolder;
 pub enum Pictures {
     /// The dataset that was recorded.
     Dataset { dataset: Box<dyn Dataset>, items: HashMap<String, Item> },
-    /// Files of an import: item to path.
-    Files(HashMap<String, PathBuf>),
+    /// Files of an import, by item.
+    Files(HashMap<String, File>),
+}
+
+/// An image file that belongs to an item if it has the size that the item's boxes are meant for.
+pub struct File {
+    path: PathBuf,
+    width: u32,
+    height: u32,
 }
 
 impl Pictures {
@@ -27,7 +34,7 @@ impl Pictures {
         let manifest = folder.manifest()?;
         match &manifest.import {
             Some(import) => match &import.images {
-                Some(images) => Ok(Self::Files(files(folder, &PathBuf::from(images))?)),
+                Some(images) => Ok(Self::Files(files(folder, Path::new(images))?)),
                 None => Ok(Self::Files(HashMap::new())),
             },
             None => {
@@ -45,18 +52,43 @@ impl Pictures {
     pub fn get(&self, item: &str) -> Option<RgbImage> {
         match self {
             Self::Dataset { dataset, items } => dataset.image(items.get(item)?).ok(),
-            Self::Files(files) => image_file::open_rgb(files.get(item)?).ok(),
+            Self::Files(files) => {
+                let file = files.get(item)?;
+                let image = image_file::open_rgb(&file.path).ok()?;
+                // A copy of another size or cut would put the boxes beside the objects.
+                (image.dimensions() == (file.width, file.height)).then_some(image)
+            }
         }
     }
 }
 
-fn files(folder: &RunFolder, images: &std::path::Path) -> Result<HashMap<String, PathBuf>> {
-    let frame = read_frame(&folder.frame("items"), Some(&["item", "image"]))?;
-    let column = |name: &str| -> Result<Vec<String>> {
-        let column = frame.column(name).and_then(|column| column.str());
-        let texts = column.map_err(|error| Error::data(format!("the items frame: {error}")))?;
-        Ok(texts.iter().flatten().map(str::to_string).collect())
+fn files(folder: &RunFolder, images: &Path) -> Result<HashMap<String, File>> {
+    let columns = ["item", "image", "image_width", "image_height"];
+    let frame = read_frame(&folder.frame("items"), Some(&columns))?;
+    let read = || -> polars::prelude::PolarsResult<HashMap<String, File>> {
+        let [items, names] = [frame.column("item")?.str()?, frame.column("image")?.str()?];
+        let [widths, heights] = [frame.column("image_width")?.u32()?, frame.column("image_height")?.u32()?];
+        let file = |row| -> Option<(String, File)> {
+            let path = images.join(names.get(row)?);
+            Some((items.get(row)?.to_string(), File { path, width: widths.get(row)?, height: heights.get(row)? }))
+        };
+        Ok((0..frame.height()).filter_map(file).collect())
     };
-    let paths = column("image")?.into_iter().map(|image| images.join(image));
-    Ok(column("item")?.into_iter().zip(paths).collect())
+    read().map_err(|error| Error::data(format!("the items frame: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_another_size_is_not_the_item_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.png");
+        RgbImage::new(4, 3).save(&path).unwrap();
+        let file = |width| File { path: path.clone(), width, height: 3 };
+        let files = HashMap::from([("fits".to_string(), file(4)), ("does not".to_string(), file(5))]);
+        let pictures = Pictures::Files(files);
+        assert!(pictures.get("fits").is_some() && pictures.get("does not").is_none() && pictures.get("none").is_none());
+    }
 }
