@@ -9,7 +9,7 @@
 //! direction; the first of equals. Its interval does not know that it was chosen: p_max, corrected over all layers, does.
 //!
 //! # Reads
-//! The frames, and the rows of `attention_share`, `alignment` and `answers`.
+//! The frames, and the rows of `attention_share`, `alignment`, `adjusted` and `answers`.
 //!
 //! # Writes
 //! `tables/headline`: name, value, ci_lo, ci_hi, n, note. `value` is null where it is undefined; the note says why.
@@ -49,6 +49,7 @@ pub fn run(frames: &Frames, params: &Params, results: &mut Results) -> Result<Ta
         }
     }
     rows.extend(relation_only(&results.alignment));
+    rows.extend(adjusted(results));
     rows.extend(sight(frames));
     Ok(Table::new()
         .text("name", rows.iter().map(|row| &row.name))
@@ -210,6 +211,45 @@ fn relation_only(rows: &[Aligned]) -> Option<Row> {
             interval.map(|i| format!(" (95 % CI {:.3} to {:.3})", i.lo, i.hi)).unwrap_or_default()
         ),
     })
+}
+
+/// For each metric, the layer whose alignment says most at equal relation, image share and object size.
+fn adjusted(results: &Results) -> Vec<Row> {
+    let mut best: Vec<&super::adjusted::Row> = Vec::new();
+    for row in &results.adjusted {
+        let size = |row: &super::adjusted::Row| row.log_odds.map_or(-1.0, f64::abs);
+        match best.iter_mut().find(|known| known.metric == row.metric) {
+            Some(known) if size(row) > size(known) => *known = row,
+            Some(_) => {}
+            None => best.push(row),
+        }
+    }
+    let sentence = |row: &super::adjusted::Row| {
+        let Some(odds) = row.log_odds else {
+            return "undefined: no relation has both right and wrong answers".to_owned();
+        };
+        let range = row.interval.map(|i| format!(" (95 % CI {:.2} to {:.2})", i.lo.exp(), i.hi.exp()));
+        let p = row.p_max.map(|p| format!("; p = {p:.3} corrected over layers"));
+        format!(
+            "layer {}: at equal relation, image share and object size, one standard deviation more multiplies the odds of a \
+             right answer by {:.2}{}{}; {} right, {} wrong",
+            row.layer,
+            odds.exp(),
+            range.unwrap_or_default(),
+            p.unwrap_or_default(),
+            row.n_right,
+            row.n_wrong
+        )
+    };
+    best.into_iter()
+        .map(|row| Row {
+            name: format!("adjusted log odds of {}", row.metric),
+            value: row.log_odds,
+            interval: row.interval,
+            n: row.n_right + row.n_wrong,
+            note: sentence(row),
+        })
+        .collect()
 }
 
 /// What of the objects the model, and so this analysis, could not see.

@@ -5,6 +5,7 @@
 //! formula, the columns it reads and writes, the controls and the paper it follows. To add one: write the file, then add
 //! its line to [`ANALYSES`].
 
+pub mod adjusted;
 pub mod alignment;
 pub mod answers;
 pub mod attention_share;
@@ -38,6 +39,7 @@ pub struct Analysis {
 pub struct Results {
     pub attention_share: Vec<attention_share::Row>,
     pub alignment: Vec<alignment::Row>,
+    pub adjusted: Vec<adjusted::Row>,
     pub answers: Vec<answers::Row>,
 }
 
@@ -52,6 +54,11 @@ pub const ANALYSES: &[Analysis] = &[
         name: "alignment",
         about: "does attention fall on the objects, and does that go with a right answer",
         run: alignment::run,
+    },
+    Analysis {
+        name: "adjusted",
+        about: "does attention on the objects say more about the answer than relation, image share and object size",
+        run: adjusted::run,
     },
     Analysis { name: "answers", about: "how often the model is right, and how sure", run: answers::run },
     Analysis {

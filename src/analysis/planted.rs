@@ -200,7 +200,7 @@ fn attention_on_the_object_iff_right() {
     let gain = |i: usize, layer| if layer == 1 && items[i].correct { 12.0 } else { 0.0 };
     write(run_dir.path(), &items, 3, &[-1], |i, layer, _| row(&items[i], i, layer, gain(i, layer)));
     let written = run(run_dir.path(), &params()).unwrap();
-    assert_eq!(written.len(), 10);
+    assert_eq!(written.len(), 2 * super::ANALYSES.len());
     assert!(written.iter().all(|path| path.is_file()));
 
     let table = load(&run_dir.path().join("tables/alignment.parquet"));
@@ -218,6 +218,11 @@ fn attention_on_the_object_iff_right() {
     for metric in ["mass", "cosine", "patch_auroc", "pointing", "topk_iou"] {
         assert!(alignment(&table, "1", metric, "within relation", "auroc").unwrap() > 0.85, "{metric}");
     }
+
+    let adjusted = load(&run_dir.path().join("tables/adjusted.parquet"));
+    let of = |layer, column| cell(&adjusted, &[("layer", layer), ("metric", "fraction")], column).unwrap();
+    assert!(of("1", "log_odds") > 1.0 && of("1", "ci_lo") > 0.0 && of("1", "p_max") < 0.02);
+    assert!(of("0", "ci_lo") < 0.0 && of("0", "ci_hi") > 0.0 && of("2", "p_max") > 0.05);
 
     let headline = load(&run_dir.path().join("tables/headline.parquet"));
     let value = |name| cell(&headline, &[("name", name)], "value").unwrap();
@@ -274,6 +279,11 @@ fn confounded_by_relation() {
             (of("within relation", "auroc"), of("within relation", "ci_lo"), of("within relation", "ci_hi"));
         assert!(lo < 0.5 && 0.5 < hi && (auroc - 0.5).abs() < 0.2, "{lo} {auroc} {hi}");
         assert!(of("within relation", "p_max") > 0.05 && of("within relation", "r_pb").abs() < 0.2);
+    }
+    let adjusted = load(&run_dir.path().join("tables/adjusted.parquet"));
+    for layer in ["0", "1"] {
+        let of = |column| cell(&adjusted, &[("layer", layer), ("metric", "fraction")], column).unwrap();
+        assert!(of("ci_lo") < 0.0 && 0.0 < of("ci_hi") && of("p_max") > 0.05, "layer {layer}");
     }
     let only = |stratum, column| alignment(&table, "-1", "relation_only", stratum, column);
     assert!(only("all", "auroc").unwrap() > 0.8 && only("all", "p").is_none() && only("all", "p_max").is_none());

@@ -13,12 +13,14 @@
 //! | [`tally`] | sums and pairs by group, which add up |
 //! | [`auroc`] | does a right answer score higher than a wrong one? |
 //! | [`bootstrap`] | how far would an estimate move with other images? |
+//! | [`logistic`](mod@logistic) | how do the odds of a right answer change, other things being equal? |
 //! | [`permutation`] | how far would it move by chance alone, for one test or the largest of many? |
 
 pub mod auroc;
 pub mod bootstrap;
 pub mod correlation;
 mod lanes;
+pub mod logistic;
 pub mod permutation;
 pub mod ranking;
 pub mod seed;
@@ -28,6 +30,7 @@ pub mod wilson;
 
 pub use auroc::{Pairs, auroc};
 pub use bootstrap::Replicates;
+pub use logistic::logistic;
 pub use permutation::{Maximum, Relabelings};
 pub use ranking::Ranking;
 pub use summary::{Interval, mean, quantile};
