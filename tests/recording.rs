@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use safetensors::SafeTensors;
+
 use crate::support::program::{Ended, Place, bytes, signal, wait_until};
 
 const STUDY: &str = r#"title = "Small"
@@ -55,16 +57,19 @@ fn killed_at_any_moment_and_resumed_it_gives_the_same_bytes() {
     let names: Vec<_> = whole.keys().map(|name| name.display().to_string()).collect();
     assert_eq!(names, ["attention.parquet", "hidden.parquet", "items.parquet"]);
 
-    // Killed at every change on disk, until there is none left: in the middle of a shard, between the files of one, while
-    // shards are joined, while they are removed.
+    // Killed after the first change on disk, the second, and so on: in the middle of a shard, between the files of one,
+    // while shards are joined, while they are removed.
     let mut kills = 0;
-    for _ in 0..40 {
-        let before = bytes(&place.path("killed"));
+    for patience in 1..30 {
+        let mut seen = bytes(&place.path("killed"));
         let mut child = place.start(&record("killed", &[&from[..], &["--resume"]].concat()));
-        let mut ended = None;
+        let (mut changes, mut ended) = (0, None);
         wait_until(|| {
             ended = child.try_wait().unwrap();
-            ended.is_some() || bytes(&place.path("killed")) != before
+            let now = bytes(&place.path("killed"));
+            changes += usize::from(now != seen);
+            seen = now;
+            ended.is_some() || changes == patience
         });
         if ended.is_some_and(|status| status.success()) {
             break;
@@ -136,6 +141,32 @@ fn a_broken_image_stops_the_run_or_is_skipped_and_listed() {
     assert!(std::fs::read_to_string(place.path("run/skipped.json")).unwrap().contains("\"item-2\""));
     let items = vlmscope::record::read_frame(&place.path("run/frames/items.parquet"), Some(&["item"])).unwrap();
     assert_eq!(items.height(), 5);
+}
+
+/// A copy of the bundled model with one weight of its last matrix that is not a number.
+fn broken_model(place: &Place) {
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join(vlmscope::study::BUNDLED_MODEL);
+    for entry in std::fs::read_dir(&bundled).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        place.write(&format!("model/{}", entry.file_name().display()), std::fs::read(entry.path()).unwrap());
+    }
+    let path = place.path("model/model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let head = file.tensors().into_iter().find(|(name, _)| name.ends_with("lm_head.weight")).unwrap().1;
+    let (at, width) = (head.data().as_ptr() as usize - bytes.as_ptr() as usize, head.dtype().bitsize() / 8);
+    assert!(at >= header);
+    // All bits set are NaN in every float.
+    bytes[at..at + width].fill(0xff);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_model_that_computes_no_numbers_is_told() {
+    let place = place();
+    broken_model(&place);
+    let stopped = place.run(&record("run", &["--model", "model", "--limit", "8"])).expect(1);
+    stopped.says(&["item `pairs-", "not numbers", "weights"]);
 }
 
 #[test]

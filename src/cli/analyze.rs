@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::analysis;
 use crate::error::Result;
-use crate::study::{RunFolder, Study};
+use crate::study::{RunFolder, Study, shipped};
 
 /// Make a run's tables from its frames again.
 #[derive(Args, Debug)]
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Analyze) -> Result<()> {
     folder.expect_recorded()?;
     let mut manifest = folder.manifest()?;
     if let Some(path) = &args.study {
-        let (study, _) = Study::read(path)?;
+        let (study, _) = Study::read(&shipped(path))?;
         manifest.study.title = study.title;
         manifest.study.question = study.question;
         manifest.study.analysis = study.analysis;

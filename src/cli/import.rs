@@ -12,7 +12,7 @@ use super::study_flags::list_skipped;
 use crate::error::Result;
 use crate::record::import::{self, Scoring};
 use crate::record::{BadItems, Bar};
-use crate::study::Study;
+use crate::study::{Study, shipped};
 
 /// Bring in attention and answers that another program recorded.
 #[derive(Args, Debug)]
@@ -50,7 +50,7 @@ enum Compat {
 }
 
 pub(super) fn run(args: &Import) -> Result<Done> {
-    let study = args.study.as_deref().map(Study::read).transpose()?;
+    let study = args.study.as_deref().map(|path| Study::read(&shipped(path))).transpose()?;
     let import = import::Import {
         path: args.path.clone(),
         scoring: args.compat.map_or(Scoring::Words, |Compat::Adaptvis| Scoring::AdaptVis),

@@ -87,6 +87,10 @@ impl Live {
         let per_item = batch.iter().zip(logits.chunks_exact(vocabulary)).zip(kept);
         per_item
             .map(|(((item, prepared), logits), (attention, hidden))| {
+                if logits.iter().any(|logit| logit.is_nan()) {
+                    return Err(Error::data(format!("item `{}`: the model's logits are not numbers", item.id))
+                        .with_help("its weights may be broken, or too large for the precision it computes in"));
+                }
                 let answer = choose(item, &prepared.map.options, logits, self.generated(prepared)?);
                 Ok(Recorded { item: (*item).clone(), geometry: prepared.map.geometry, answer, attention, hidden })
             })
