@@ -40,7 +40,7 @@ impl Manifest {
             ("Dataset", "/dataset/name"),
             ("Dataset hash (BLAKE3)", "/dataset/blake3"),
             ("Items", "/dataset/items"),
-            ("Seed", "/study/seed"),
+            ("Seed", "/study/analysis/seed"),
             ("Bootstrap resamples of images", "/study/analysis/bootstrap"),
             ("Draws of random and of other items’ boxes", "/study/analysis/draws"),
             ("Label permutations", "/study/analysis/permutations"),

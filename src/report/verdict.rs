@@ -20,8 +20,8 @@ pub struct Verdict {
 enum Finding<'a> {
     /// No layer has both right and wrong answers to compare.
     Undefined,
-    /// No layer passes.
-    Nothing,
+    /// No layer passes; one of them, for its counts.
+    Nothing(&'a Alignment),
     /// The most telling layer.
     Layer(&'a Alignment),
 }
@@ -31,42 +31,35 @@ impl Verdict {
     pub fn of(rows: &[Alignment], metric: &str) -> Self {
         let name = wording::metric_in_text(metric);
         let (pooled, within) = (Finding::of(rows, metric, "all"), Finding::of(rows, metric, "within relation"));
-        let verdict = |short: &str, long: String| Self { short: short.into(), long };
-        match (pooled, within) {
+        let (short, long) = match (pooled, within) {
             (Finding::Undefined, _) => {
-                verdict("Undefined.", "Right and wrong answers with boxes to compare are missing.".into())
+                ("Undefined.", "There are no right and wrong answers with boxes to compare.".to_owned())
             }
-            (_, Finding::Layer(best)) => verdict(
-                direction(best),
-                format!(
-                    "Among items of the same relation, the {name} tells right from wrong answers; most clearly in layer {}{}.",
-                    best.layer,
-                    beyond(best)
-                ),
-            ),
-            (Finding::Layer(best), Finding::Nothing) => verdict(
+            (_, Finding::Layer(best)) => {
+                (direction(best), format!("Among items of the same relation, the {name} {}.", tells(best)))
+            }
+            (Finding::Layer(best), Finding::Nothing(layer)) => (
                 "Pooled only.",
                 format!(
-                    "Over all items, the {name} tells right from wrong answers, most clearly in layer {}{}. Among items of the \
-                     same relation it does not in any layer: it may only tell relations apart.",
-                    best.layer,
-                    beyond(best)
+                    "Over all items, the {name} {}. Among items of the same relation ({}) that is not shown in any layer: it \
+                     may only tell relations apart.",
+                    tells(best),
+                    counts(layer)
                 ),
             ),
-            (Finding::Layer(best), Finding::Undefined) => verdict(
+            (Finding::Layer(best), Finding::Undefined) => (
                 direction(best),
+                format!("Over all items, the {name} {}. Within a relation it cannot be tested.", tells(best)),
+            ),
+            (Finding::Nothing(layer), _) => (
+                "Not shown.",
                 format!(
-                    "Over all items, the {name} tells right from wrong answers, most clearly in layer {}{}. Within a relation \
-                     it cannot be tested.",
-                    best.layer,
-                    beyond(best)
+                    "In no layer does the {name} tell right from wrong answers, after correction over layers ({}).",
+                    counts(layer)
                 ),
             ),
-            (Finding::Nothing, _) => verdict(
-                "Not shown.",
-                format!("In no layer does the {name} tell right from wrong answers, after correction over layers."),
-            ),
-        }
+        };
+        Self { short: short.into(), long }
     }
 }
 
@@ -77,33 +70,41 @@ impl<'a> Finding<'a> {
         });
         let defined: Vec<(&Alignment, f64)> =
             here.filter_map(|row| Some((row, (row.auroc?.value - 0.5).abs()))).collect();
-        if defined.is_empty() {
-            return Self::Undefined;
-        }
+        let Some((any, _)) = defined.first().copied() else { return Self::Undefined };
         let passing = defined.into_iter().filter(|(row, _)| row.p_max.is_some_and(|p| p < LEVEL));
         // The first of equals.
-        passing
-            .reduce(|best, next| if next.1 > best.1 { next } else { best })
-            .map_or(Self::Nothing, |(row, _)| Self::Layer(row))
+        let best = passing.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map_or(Self::Nothing(any), |(row, _)| Self::Layer(row))
     }
+}
+
+fn is_reversed(row: &Alignment) -> bool {
+    row.auroc.is_some_and(|auroc| auroc.value < 0.5)
 }
 
 fn direction(row: &Alignment) -> &'static str {
-    match row.auroc {
-        Some(auroc) if auroc.value < 0.5 => "Yes, but reversed: wrong answers look more at the objects.",
-        _ => "Yes: right answers look more at the objects.",
+    if is_reversed(row) {
+        "Yes, but reversed: wrong answers look more at the objects."
+    } else {
+        "Yes: right answers look more at the objects."
     }
 }
 
-/// Whether the boxes have to be in the right place for it.
-fn beyond(row: &Alignment) -> &'static str {
-    match (row.auroc, row.null) {
+/// "is higher where the answer is right, most clearly in layer 4 (512 right, 88 wrong), beyond …".
+fn tells(row: &Alignment) -> String {
+    let side = if is_reversed(row) { "wrong" } else { "right" };
+    let beyond = match (row.auroc, row.null) {
         (Some(auroc), Some((low, high))) if auroc.value < low || auroc.value > high => {
             ", beyond what random boxes of the same size give"
         }
-        (_, Some(_)) => ", but random boxes of the same size do as well",
+        (_, Some(_)) => ", but not beyond what random boxes of the same size give",
         _ => "",
-    }
+    };
+    format!("is higher where the answer is {side}, most clearly in layer {} ({}){beyond}", row.layer, counts(row))
+}
+
+fn counts(row: &Alignment) -> String {
+    format!("{} right, {} wrong", wording::grouped(row.n_right), wording::grouped(row.n_wrong))
 }
 
 #[cfg(test)]
@@ -142,8 +143,10 @@ mod tests {
             [row("all", 1, 0.9, 0.001), row("within relation", 1, 0.7, 0.01), row("within relation", 2, 0.8, 0.01)];
         let verdict = of(&rows);
         assert_eq!(verdict.short, "Yes: right answers look more at the objects.");
-        assert!(verdict.long.contains("layer 2, beyond what random boxes"), "{}", verdict.long);
-        assert_eq!(of(&[row("all", 1, 0.9, 0.001), row("within relation", 1, 0.7, 0.2)]).short, "Pooled only.");
+        assert!(verdict.long.contains("layer 2 (30 right, 10 wrong), beyond what random boxes"), "{}", verdict.long);
+        let verdict = of(&[row("all", 1, 0.1, 0.001), row("within relation", 1, 0.7, 0.2)]);
+        assert_eq!(verdict.short, "Pooled only.");
+        assert!(verdict.long.contains("higher where the answer is wrong"), "{}", verdict.long);
     }
 
     #[test]
@@ -153,7 +156,7 @@ mod tests {
         let rows = [row("all", 1, 0.62, 0.2), row("within relation", 1, 0.6, 0.3)];
         assert_eq!(of(&rows).short, "Not shown.");
         let rows = [row("all", 1, 0.59, 0.01), row("within relation", 1, 0.58, 0.01)];
-        assert!(of(&rows).long.contains("random boxes of the same size do as well"));
+        assert!(of(&rows).long.contains("not beyond what random boxes"));
     }
 
     #[test]
