@@ -22,6 +22,7 @@ pub fn figure(rows: &[Share]) -> Result<Figure, Undrawn> {
     };
     let x = Axis::counting("layer", first, last);
     let n = wording::count_range(rows.iter().map(|row| row.n));
+    let fewer = if n.contains("to") { ", fewest for objects that lack boxes in some" } else { "" };
     Ok(Figure {
         name: NAME,
         title: TITLE,
@@ -29,7 +30,7 @@ pub fn figure(rows: &[Share]) -> Result<Figure, Undrawn> {
             "Attention of the prompt’s last token, mean over heads and items, by what it falls on. a: all of it, stacked; \
              whiskers give the 95 % image-bootstrap interval of each share, at its upper edge. b: the image’s part, with the \
              same intervals as bands. Objects are the patches under the annotated boxes, each by the share of its area that \
-             is covered. n = {n} items."
+             is covered. n = {n} items{fewer}."
         ),
         keys: Vec::new(),
         rows: vec![Row { columns: 2, height: 290.0, panels: vec![whole(&rows, x.clone()), image(&rows, x)] }],

@@ -11,7 +11,8 @@ use crate::error::Result;
 
 pub const NAME: &str = "gallery";
 pub const TITLE: &str = "Where single answers looked";
-const COLUMNS: usize = 2;
+/// Side by side at most; fewer where no kind has so many.
+const COLUMNS: usize = 3;
 /// Between two panels; see the page's own gutter.
 const BETWEEN: f64 = 26.0;
 
@@ -20,14 +21,16 @@ const BETWEEN: f64 = 26.0;
 /// # Errors
 /// Where a row, its grid and its image do not fit together.
 pub fn figure(shown: &[Shown], images: &dyn Fn(&Shown) -> Option<RgbImage>) -> Result<Figure> {
-    let width = (PAGE_WIDTH - 2.0 * MARGIN - BETWEEN * (COLUMNS - 1) as f64) / COLUMNS as f64;
+    let kinds = || shown.chunk_by(|a, b| a.choice.kind == b.choice.kind);
+    let columns = kinds().map(<[Shown]>::len).max().unwrap_or(1).min(COLUMNS);
+    let width = (PAGE_WIDTH - 2.0 * MARGIN - BETWEEN * (columns - 1) as f64) / columns as f64;
     let mut rows = Vec::new();
     let mut missing = 0;
-    for kind in shown.chunk_by(|a, b| a.choice.kind == b.choice.kind) {
-        for pair in kind.chunks(COLUMNS) {
+    for kind in kinds() {
+        for row in kind.chunks(columns) {
             let mut height: f64 = 0.0;
             let mut panels = Vec::new();
-            for one in pair {
+            for one in row {
                 let image = images(one);
                 missing += usize::from(image.is_none());
                 let overlay = Overlay {
@@ -41,7 +44,7 @@ pub fn figure(shown: &[Shown], images: &dyn Fn(&Shown) -> Option<RgbImage>) -> R
                 height = height.max(view.height(width));
                 panels.push(Panel::new(heading(one), "", view));
             }
-            rows.push(Row { columns: COLUMNS, height, panels });
+            rows.push(Row { columns, height, panels });
         }
     }
     Ok(Figure { name: NAME, title: TITLE, caption: explanation(shown.len(), missing), keys: Vec::new(), rows })

@@ -16,7 +16,8 @@ pub fn render(report: &Report, pictures: &[Option<Vec<u8>>]) -> Result<String> {
     let faces = [(Weight::Regular, "400"), (Weight::Bold, "600 700")].map(|(weight, range)| {
         context! { family => FAMILY, weight => range, data => BASE64.encode(font::file(weight)) }
     });
-    let page = context! { faces => faces.to_vec(), pictures => encoded.map(Value::from).collect::<Vec<_>>(), ..page::context(report) };
+    let pictures: Vec<Value> = encoded.map(Value::from).collect();
+    let page = context! { faces => faces.to_vec(), pictures, ..page::context(report) };
     let mut environment = Environment::new();
     environment
         .add_template("report.html", TEMPLATE)

@@ -17,7 +17,7 @@ use crate::processor::ImageGeometry;
 /// Between the two pictures, and between pictures and text.
 const GAP: f64 = 8.0;
 /// Width and height of the colour bar.
-const BAR: (f64, f64) = (100.0, 9.0);
+const BAR: (f64, f64) = (64.0, 9.0);
 const TALLEST: f64 = 460.0;
 
 /// One attention row over the patches of one image.
@@ -104,7 +104,7 @@ impl View {
     }
 
     fn picture_width(&self, width: f64) -> f64 {
-        if self.picture.image.is_some() { (width - GAP) / 2.0 } else { width / 2.0 }
+        if self.picture.image.is_some() { (width - GAP) / 2.0 } else { width * 0.6 }
     }
 
     fn lines(&self, width: f64) -> Vec<String> {
@@ -150,8 +150,7 @@ fn color_bar(canvas: &mut Canvas, (left, top): (f64, f64), most: f64) {
     });
     canvas.image(bar, shades);
     canvas.frame(bar, Pen::solid(AXIS, 0.75));
-    let label =
-        format!("{} % of attention in a patch; half way {} %", percent(most), percent(most * shade_to_share(0.5)));
+    let label = format!("{} % a patch, half way {} %", percent(most), percent(most * shade_to_share(0.5)));
     canvas.text(Text::new(label, (bar.right + 5.0, top + 0.9 * TICK), TICK, SOFT_INK));
 }
 
@@ -195,7 +194,7 @@ mod tests {
         let canvas = figure.canvas(super::super::super::Surround::Captioned);
         let texts: Vec<&str> = canvas.texts().map(|text| text.content.as_str()).collect();
         assert!(texts.contains(&"cup") && texts.contains(&"Where?"), "{texts:?}");
-        assert!(texts.contains(&"20 % of attention in a patch; half way 5.0 %"), "{texts:?}");
+        assert!(texts.contains(&"20 % a patch, half way 5.0 %"), "{texts:?}");
         assert!(png::rasterize(&canvas).unwrap().pixels().any(|pixel| pixel.0 == [0xD5, 0x5E, 0x00]));
     }
 
