@@ -14,7 +14,7 @@
 //! `frames/items`: image, relation, correct, grid and seen_*, object_k_boxes. `frames/attention`: layer, head, query, row, image.
 //!
 //! # Writes
-//! `tables/adjusted`: layer, metric (mass, fraction, cosine), n_right, n_wrong, log_odds, ci_lo, ci_hi, p, p_max. Null where no
+//! `tables/adjusted`: layer, metric (fraction, cosine), n_right, n_wrong, log_odds, ci_lo, ci_hi, p, p_max. Null where no
 //! relation has both classes.
 //!
 //! # Controls
@@ -36,7 +36,8 @@ use super::{Frames, Params, Results, Table};
 use crate::error::Result;
 use crate::stats::{Interval, Maximum, logistic, permutation, seed};
 
-const METRICS: [Metric; 3] = [Metric::Mass, Metric::Fraction, Metric::Cosine];
+/// At equal image share, mass says what fraction says; beside the share it would only be collinear.
+const METRICS: [Metric; 2] = [Metric::Fraction, Metric::Cosine];
 
 /// Fits a bootstrap or a permutation test takes.
 const FITS: usize = 200;
