@@ -150,3 +150,59 @@ fn batch(recipe: &Recipe, processor: &Processor, step: usize) -> Result<(Vec<Pac
     });
     Ok((packed.collect::<Result<_>>()?, kinds.flatten().collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::scenes::Mix;
+
+    fn recipe(stop: usize) -> Recipe {
+        let shape = Shape {
+            image: 16,
+            patch: 8,
+            vision_width: 8,
+            vision_hidden: 8,
+            vision_layers: 2,
+            vision_heads: 2,
+            width: 8,
+            hidden: 8,
+            layers: 1,
+            heads: 2,
+            kv_heads: 2,
+        };
+        let optimiser =
+            Optimiser { rate: 1e-3, floor: 0.1, warm_up: 2, beta_1: 0.9, beta_2: 0.98, weight_decay: 0.05, clip: 1.0 };
+        let phase = |naming| Phase { steps: 3, images: 4, naming, mix: Mix::default() };
+        Recipe {
+            name: "tiny".into(),
+            seed: 1,
+            model: shape,
+            optimiser,
+            phases: vec![phase([1.0, 0.5]), phase([0.5, 0.0])],
+            stop: Some(stop),
+            look_every: 2,
+            look_items: 4,
+        }
+    }
+
+    /// Everything that a training leaves, but for its checkpoint.
+    fn left(folder: &Path) -> Vec<Vec<u8>> {
+        ["model.safetensors", "README.md", "curves.png", "training/steps.csv", "training/looks.csv"]
+            .map(|name| std::fs::read(folder.join(name)).unwrap())
+            .to_vec()
+    }
+
+    #[test]
+    fn a_resumed_training_gives_the_bytes_of_an_unbroken_one() {
+        let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let device = Device::flex();
+        train(&recipe(6), whole.path(), Start::Fresh, &device).unwrap();
+        train(&recipe(4), broken.path(), Start::Fresh, &device).unwrap();
+        assert_eq!(train(&recipe(6), broken.path(), Start::Fresh, &device).unwrap_err().exit_code(), 2);
+        train(&recipe(6), broken.path(), Start::Resume, &device).unwrap();
+        // The card says where the plan ended, which was the same.
+        assert_eq!(left(whole.path()), left(broken.path()));
+        let nothing = tempfile::tempdir().unwrap();
+        assert!(train(&recipe(6), nothing.path(), Start::Resume, &device).is_err());
+    }
+}
