@@ -70,3 +70,16 @@ fn broken_on_purpose_it_differs() {
         assert!(!verdict.holds(), "{what}");
     }
 }
+
+/// The reference was written by `scripts/reference.py`; `scripts/check_bundled.py` holds transformers against it.
+#[test]
+fn the_bundled_model_equals_transformers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/scenes-llava");
+    let model = families::open(&folder, &Device::flex()).unwrap();
+    let processor = Processor::open(&folder).unwrap();
+    let reference = Reference::open(&folder.join("reference/ref.safetensors")).unwrap();
+    let image = folder.join("reference/input.png");
+    let verdict = verify(model.as_ref(), &processor, &reference, Some(&image), 1e-4).unwrap();
+    assert!(verdict.holds(), "{:#?}", verdict.compared);
+    assert!(verdict.compared.len() >= 20 && verdict.skipped.is_empty(), "{:?}", verdict.skipped);
+}
