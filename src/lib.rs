@@ -18,8 +18,9 @@
 //! | [`figure`] | tables to PNG and SVG |
 //! | [`report`] | a run folder to `report.html` and `summary.md` |
 //!
-//! Beside them, [`study`] reads the TOML that asks for all this, [`train`] makes the bundled model organisms, and
-//! [`cli`] is the thin front door.
+//! Beside them: [`study`] reads the TOML that asks for all this and keeps the run folder, [`parity`] compares a model with
+//! its reference implementation, [`look`](mod@look) takes one attention row without a study, [`train`] makes the bundled model
+//! organisms, and [`cli`] is the thin front door.
 
 pub mod analysis;
 pub mod cli;
