@@ -22,6 +22,8 @@
 //! its reference implementation, [`look`](mod@look) takes one attention row without a study, [`train`] makes the bundled model
 //! organisms, and [`cli`] is the thin front door.
 
+#![deny(unsafe_code)]
+
 pub mod analysis;
 pub mod cli;
 pub mod dataset;
