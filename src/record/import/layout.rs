@@ -37,9 +37,9 @@ pub(super) struct Record {
     pub subject_boxes: Vec<[f64; 4]>,
     #[serde(default)]
     pub object_boxes: Vec<[f64; 4]>,
-    /// Free text: where the boxes come from.
-    #[allow(dead_code)]
-    pub boxes_from: Option<String>,
+    /// Free text, where the boxes come from: allowed, and not needed.
+    #[serde(rename = "boxes_from")]
+    _boxes_from: Option<String>,
     /// What the model said.
     pub answer: Option<String>,
     /// What it said at each scaling of its attention; "1.0" is the untouched model.
