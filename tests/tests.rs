@@ -9,6 +9,8 @@ mod checkpoint;
 mod cli;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
+/// Verbs that look at a model without a study.
+mod lenses;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
 /// Pixels, prompts and positions against references.

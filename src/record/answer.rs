@@ -8,7 +8,7 @@ use crate::processor::OptionTokens;
 ///
 /// Probabilities are among the whole vocabulary, in `f64`; of options that tie, the first is chosen. That no two options
 /// start with the same token, the processor has made sure of.
-pub(super) fn choose(item: &Item, options: &[OptionTokens], logits: &[f32], generated: Option<String>) -> Answer {
+pub(crate) fn choose(item: &Item, options: &[OptionTokens], logits: &[f32], generated: Option<String>) -> Answer {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from(logit - top).exp();
     let total: f64 = logits.iter().map(|&logit| weight(logit)).sum();

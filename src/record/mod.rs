@@ -18,6 +18,7 @@ mod shards;
 mod shares;
 mod stage;
 
+pub(crate) use answer::choose;
 pub use frame_file::{read_frame, write_frames};
 pub use live::Live;
 pub use pictures::Pictures;

@@ -1,7 +1,7 @@
 //! The curves of a training, as CSV while it runs.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::evaluate::Tally;
@@ -75,7 +75,8 @@ impl Log {
                 };
                 text.lines().skip(1).filter(before).map(|line| format!("{line}\n")).collect()
             }
-            Err(_) => String::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(Error::io("read", path, source)),
         };
         std::fs::write(&path, format!("{header}\n{kept}")).map_err(|source| Error::io("write", &path, source))?;
         let file = OpenOptions::new().append(true).open(&path).map_err(|source| Error::io("write", &path, source))?;

@@ -6,6 +6,7 @@ use crate::dataset::{self, Familiarity, Item};
 use crate::error::Result;
 use crate::model::{Hooks, Inputs, VisionLanguage};
 use crate::processor::{Prepared, Processor};
+use crate::record::choose;
 
 /// The test sets every organism is measured on.
 const SETS: [&str; 2] = ["scenes/pairs", "scenes/rows"];
@@ -39,11 +40,10 @@ pub fn evaluate(model: &dyn VisionLanguage, processor: &Processor, limit: usize)
             let [_, vocabulary] = logits.dims();
             let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
             for ((item, prepared), logits) in batch.iter().zip(&prepared).zip(logits.chunks(vocabulary)) {
-                let score = |option: usize| logits[prepared.map.options[option].first_id as usize];
-                let best = (0..item.options.len()).max_by(|&a, &b| score(a).total_cmp(&score(b)));
+                let answer = choose(item, &prepared.map.options, logits, None);
                 for stratum in strata_of(item) {
                     let (right, n) = strata.entry(stratum).or_default();
-                    *right += usize::from(best == Some(item.gold));
+                    *right += usize::from(answer.correct);
                     *n += 1;
                 }
             }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use image::RgbImage;
 
-use crate::dataset::scenes::{NUMBERS, Sample, Turn};
+use crate::dataset::scenes::{CANVAS, NUMBERS, Sample, Turn};
 use crate::error::{Error, Result};
 use crate::model::Inputs;
 use crate::processor::{Prepared, Processor};
@@ -73,7 +73,12 @@ const END_WEIGHT: f32 = 0.05;
 impl<'p> Packer<'p> {
     pub fn new(processor: &'p Processor) -> Result<Self> {
         let eos = *processor.eos_ids().first().ok_or_else(|| Error::data("the tokenizer has no end token"))?;
-        Ok(Self { processor, eos, prompts: HashMap::new(), blank: RgbImage::new(128, 128) })
+        Ok(Self { processor, eos, prompts: HashMap::new(), blank: RgbImage::new(CANVAS, CANVAS) })
+    }
+
+    /// The token that ends an answer.
+    pub fn eos(&self) -> u32 {
+        self.eos
     }
 
     /// Packs samples; each image gets as many questions as the image with most, the missing ones without weight.
@@ -102,8 +107,8 @@ impl<'p> Packer<'p> {
     }
 
     fn question(&mut self, turn: &Turn, prefix: usize) -> Result<Question> {
-        let mut ids = self.prompt(&turn.question, &turn.answer)?.0[prefix..].to_vec();
-        let answer = self.prompt(&turn.question, &turn.answer)?.1;
+        let (prompt, answer) = self.prompt(&turn.question, &turn.answer)?;
+        let mut ids = prompt[prefix..].to_vec();
         let last = ids.len() - 1;
         ids.push(answer);
         Ok(Question { ids, last, weight: 1.0 })
@@ -195,11 +200,5 @@ impl Packed {
             name_weights: Tensor::from_data(name_weights.as_slice(), device),
             answers: count,
         })
-    }
-}
-
-impl Packer<'_> {
-    pub fn eos(&self) -> u32 {
-        self.eos
     }
 }

@@ -131,9 +131,8 @@ impl Llava {
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
         let path = folder.join("config.json");
-        let config = LlavaConfig::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))?;
+        let mut config = LlavaConfig::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))?;
         let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
-        let mut config = config;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
         let built = Self::build(&mut checkpoint, &config, device)?;
