@@ -15,6 +15,7 @@
 //! | [`bootstrap`] | how far would an estimate move with other images? |
 //! | [`logistic`](mod@logistic) | how do the odds of a right answer change, other things being equal? |
 //! | [`permutation`] | how far would it move by chance alone, for one test or the largest of many? |
+//! | [`probe`] | can a label be read off a state by a linear map, and does that say anything? |
 
 pub mod auroc;
 pub mod bootstrap;
@@ -22,6 +23,7 @@ pub mod correlation;
 mod lanes;
 pub mod logistic;
 pub mod permutation;
+pub mod probe;
 pub mod ranking;
 pub mod seed;
 pub mod summary;
