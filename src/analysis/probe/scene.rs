@@ -49,11 +49,11 @@ impl Scene {
         let one = |item: usize| {
             let objects: Vec<Object> = items.objects[item]
                 .iter()
-                .map(|object| Object { name: object.name.clone().unwrap_or_default(), boxes: object.boxes.clone() })
+                .map(|object| Object { name: object.name.clone(), boxes: object.boxes.clone() })
                 .collect();
             let relation = items.relation[item].clone();
             let axis = Axis::of(relation.as_deref(), objects.iter().filter_map(Object::centre));
-            let dataset = items.dataset[item].clone().unwrap_or_default();
+            let dataset = items.dataset[item].clone();
             Self {
                 image: clusters[item],
                 first: first_of[&clusters[item]] == item,
@@ -61,7 +61,7 @@ impl Scene {
                 dataset,
                 axis,
                 relation,
-                gold: items.gold[item].clone().unwrap_or_default(),
+                gold: items.gold[item].clone(),
                 geometry: items.geometry[item],
                 objects: ranked(&objects, axis),
             }
