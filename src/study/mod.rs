@@ -23,6 +23,11 @@
 //! sites = ["lm.*.resid"]
 //! groups = ["last", "object_1"]
 //!
+//! [[probe]]                          # any number of these; see `Probe`
+//! name = "answer"
+//! target = "relation_at_text"
+//! groups = ["last"]
+//!
 //! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
 //! seed = 1
 //! ```
@@ -33,6 +38,7 @@
 mod fingerprint;
 mod manifest;
 mod pattern;
+mod probe;
 mod read;
 mod run_folder;
 mod shipped;
@@ -46,6 +52,7 @@ pub use crate::processor::Group;
 pub use fingerprint::fingerprint_checkpoint;
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
+pub use probe::{FitMode, LayoutLabel, Probe, ProbeSite, Split, Target};
 pub use read::StudyText;
 pub use run_folder::{Existing, Progress, RunFolder, write_atomically, write_error, write_json};
 pub use shipped::{BUNDLED_MODEL, shipped, shipped_studies};
@@ -66,6 +73,9 @@ pub struct Study {
     pub record: Recording,
     #[serde(default)]
     pub analysis: crate::analysis::Params,
+    /// What is to be read from the recorded hidden states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "probe::all")]
+    pub probe: Vec<Probe>,
 }
 
 /// Which checkpoint is looked at.

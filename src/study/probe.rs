@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Group, SitePattern};
 use crate::error::suggestion;
-use crate::model::site;
+use crate::model;
 
 /// One `[[probe]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,7 +181,7 @@ impl ProbeSite {
 
     /// Whether it names this site.
     pub fn matches(&self, site: &str) -> bool {
-        self.0 == "*" || site::matches(&self.0, site)
+        self.0 == "*" || model::matches(&self.0, site)
     }
 }
 
@@ -242,12 +242,16 @@ impl TryFrom<Unchecked> for Probe {
         let Unchecked { name, dataset, target, label, groups, sites, fits, splits, primary } = asked;
         let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
         if name.is_empty() || !name.chars().all(plain) {
-            return Err(format!("`{name}` cannot name a probe\nexpected letters, digits, `-` and `_`: rows and weights bear it"));
+            return Err(format!(
+                "`{name}` cannot name a probe\nexpected letters, digits, `-` and `_`: rows and weights bear it"
+            ));
         }
         let of = |message: String| format!("probe `{name}`: {message}");
         match (target, label) {
             (Target::LayoutAtFixedLocation, None) => {
-                return Err(of("a layout probe needs `label`\nwhat it reads: axis, order, identity_1, colour_1, ..".into()));
+                return Err(of(
+                    "a layout probe needs `label`\nwhat it reads: axis, order, identity_1, colour_1, ..".into()
+                ));
             }
             (Target::LayoutAtFixedLocation, Some(_)) | (_, None) => {}
             (_, Some(label)) => {
@@ -289,7 +293,7 @@ impl From<Probe> for Unchecked {
 
 /// Whether a target can be read from a group's rows.
 fn goes_with(target: Target, group: Group) -> bool {
-    let text = matches!(group, Group::Last | Group::Text);
+    let text = group.is_text();
     match target {
         Target::Slot | Target::LayoutAtFixedLocation => !text,
         Target::PairRelation => matches!(group, Group::Object(1 | 2)),
@@ -318,5 +322,74 @@ pub(super) fn all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Prob
             twice.name
         ))),
         None => Ok(probes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::study::Study;
+
+    const SMALL: &str = "title = \"T\"\nquestion = \"Q?\"\n[dataset]\nsource = \"scenes/pairs\"\n";
+
+    fn read(probes: &str) -> Result<Study, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study.toml");
+        std::fs::write(&path, format!("{SMALL}{probes}")).unwrap();
+        Study::read(&path).map(|(study, _)| study)
+    }
+
+    #[test]
+    fn defaults_and_the_way_back() {
+        let study = read("[[probe]]\nname = \"slot\"\ntarget = \"slot\"\ngroups = [\"object_1\"]\n").unwrap();
+        let probe = &study.probe[0];
+        assert_eq!(
+            (probe.fits.as_slice(), probe.splits.as_slice()),
+            (&[FitMode::Standard][..], &[Split::RandomImage][..])
+        );
+        assert!(probe.sites[0].matches("pixels") && probe.sites[0].matches("lm.3.resid"));
+        assert!(probe.primary.is_empty() && probe.dataset.is_none());
+        let kept = serde_json::to_string(&study).unwrap();
+        assert_eq!(serde_json::from_str::<Study>(&kept).unwrap(), study);
+        assert!(read("").unwrap().probe.is_empty());
+    }
+
+    #[test]
+    fn sites_by_pattern() {
+        let site = |text: &str| ProbeSite::try_from(text.to_owned());
+        assert!(site("lm.2..4.resid").unwrap().matches("lm.3.resid"));
+        assert!(!site("lm.*.resid").unwrap().matches("vision.3.resid"));
+        assert!(site("pixels").unwrap().matches("pixels"));
+        assert!(site("lm.*.rezid").is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_shows_its_line_and_what_to_do() {
+        let probe = |name: &str, rest: &str| format!("[[probe]]\nname = \"{name}\"\n{rest}\n");
+        let cases = [
+            (probe("a b", "target = \"slot\"\ngroups = [\"image\"]"), "cannot name a probe"),
+            (probe("p", "target = \"slott\"\ngroups = [\"image\"]"), "unknown value `slott`"),
+            (probe("p", "target = \"slot\"\ngroups = [\"last\"]"), "slot cannot be read from `last`"),
+            (probe("p", "target = \"slot\"\ngroups = []"), "`groups` is empty"),
+            (
+                probe("p", "target = \"slot\"\nlabel = \"axis\"\ngroups = [\"image\"]"),
+                "does not go with the target slot",
+            ),
+            (probe("p", "target = \"layout_at_fixed_location\"\ngroups = [\"image\"]"), "needs `label`"),
+            (
+                probe("p", "target = \"layout_at_fixed_location\"\nlabel = \"ordre\"\ngroups = [\"image\"]"),
+                "not a property of a layout",
+            ),
+            (probe("p", "target = \"pair_relation\"\ngroups = [\"object_1\"]"), "needs both objects"),
+            (probe("p", "target = \"relation_at_text\"\ngroups = [\"image\"]"), "cannot be read from `image`"),
+            (probe("p", "target = \"abs_xy\"\ngroups = [\"object_1\"]\nfits = [\"paper\"]"), "is a regression"),
+            (probe("p", "target = \"slot\"\ngroups = [\"image\"]\nfit = []"), "unknown key `fit`"),
+            (probe("p", "target = \"slot\"\ngroups = [\"image\"]").repeat(2), "two probes are called `p`"),
+        ];
+        for (text, expected) in cases {
+            let Error::Text { message, .. } = read(&text).unwrap_err() else { panic!("{text}") };
+            assert!(message.contains(expected) && message.contains("line "), "{message}");
+        }
     }
 }

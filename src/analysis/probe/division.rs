@@ -49,7 +49,8 @@ pub fn held_out_content(contents: &[Vec<usize>], seed: u64) -> Result<Vec<Divisi
     let all: BTreeSet<usize> = contents.iter().flatten().copied().collect();
     let mut all: Vec<usize> = all.into_iter().collect();
     let held_out: Vec<Vec<usize>> = if all.len() <= FEW {
-        let pairs = |(at, &first): (usize, &usize)| all[at + 1..].iter().map(move |&second| vec![first, second]).collect();
+        let pairs =
+            |(at, &first): (usize, &usize)| all[at + 1..].iter().map(move |&second| vec![first, second]).collect();
         all.iter().enumerate().flat_map(|pair| -> Vec<Vec<usize>> { pairs(pair) }).collect()
     } else {
         all.shuffle(&mut rng(seed, "probe identities", 0));
@@ -136,9 +137,8 @@ mod tests {
     #[test]
     fn few_identities_are_held_out_in_pairs() {
         // All unordered triples of six.
-        let contents: Vec<Vec<usize>> = (0..6)
-            .flat_map(|a| (a + 1..6).flat_map(move |b| (b + 1..6).map(move |c| vec![a, b, c])))
-            .collect();
+        let contents: Vec<Vec<usize>> =
+            (0..6).flat_map(|a| (a + 1..6).flat_map(move |b| (b + 1..6).map(move |c| vec![a, b, c]))).collect();
         let divisions = held_out_content(&contents, 1).unwrap();
         assert_eq!(divisions.len(), 15);
         for division in &divisions {
@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn many_identities_are_held_out_in_five_groups() {
-        let contents: Vec<Vec<usize>> = (0..60).map(|image| vec![image % 12, (image * 5 + 1 + image / 12) % 12]).collect();
+        let contents: Vec<Vec<usize>> =
+            (0..60).map(|image| vec![image % 12, (image * 5 + 1 + image / 12) % 12]).collect();
         let divisions = held_out_content(&contents, 1).unwrap();
         assert_eq!(divisions.len(), 5);
         for division in &divisions {

@@ -93,11 +93,15 @@ impl Problem {
         let of_axis = |scene: &Scene| asked.target == Target::AbsXy || axis.is_none_or(|axis| axis == scene.axis);
         let all_questions = asked.target == Target::RelationAtText;
         let chosen: Vec<usize> = (0..scenes.len())
-            .filter(|&item| of_dataset(&scenes[item]) && of_axis(&scenes[item]) && (all_questions || scenes[item].first))
+            .filter(|&item| {
+                of_dataset(&scenes[item]) && of_axis(&scenes[item]) && (all_questions || scenes[item].first)
+            })
             .collect();
         let slots = chosen.iter().map(|&item| scenes[item].seen().count()).max().unwrap_or(0);
-        let labels: Vec<Label> =
-            chosen.iter().flat_map(|&item| labels(asked, axis.unwrap_or(scenes[item].axis), item, &scenes[item], slots)).collect();
+        let labels: Vec<Label> = chosen
+            .iter()
+            .flat_map(|&item| labels(asked, axis.unwrap_or(scenes[item].axis), item, &scenes[item], slots))
+            .collect();
         let mut problem = Self {
             probe,
             axis,
@@ -137,7 +141,9 @@ impl Problem {
                 });
             }
             let truth = match &label.says {
-                Says::Class(_, name) => Truth::Class(self.classes.iter().position(|class| class == name).unwrap_or_default()),
+                Says::Class(_, name) => {
+                    Truth::Class(self.classes.iter().position(|class| class == name).unwrap_or_default())
+                }
                 Says::Value(value) => Truth::Value(*value),
             };
             self.places.insert((label.item, label.object), self.units.len());
@@ -194,7 +200,8 @@ impl Problem {
             .collect();
         // Units by number, so that values can be exchanged as well as classes.
         let numbers: Vec<usize> = (0..self.units.len()).collect();
-        let drawn = relabel::between_images(&numbers, &images, &strata, count, seed).map_err(|error| error.to_string())?;
+        let drawn =
+            relabel::between_images(&numbers, &images, &strata, count, seed).map_err(|error| error.to_string())?;
         let truth = |unit: usize| self.units[unit].truth;
         let drawn: Vec<Vec<Truth>> = drawn.into_iter().map(|from| from.into_iter().map(truth).collect()).collect();
         let own: Vec<Truth> = self.units.iter().map(|unit| unit.truth).collect();

@@ -14,7 +14,7 @@ use crate::study::{Group, Probe, Target};
 pub struct States<'a> {
     site: &'a HiddenSite,
     /// By variant and group: item, cell and row, in the order of the frame.
-    groups: HashMap<(&'a str, &'a str), Vec<(usize, Option<Patch>, usize)>>,
+    groups: HashMap<(u16, u16), Vec<(usize, Option<Patch>, usize)>>,
     place: HashMap<HiddenRow, usize>,
 }
 
@@ -22,8 +22,7 @@ impl<'a> States<'a> {
     pub fn new(site: &'a HiddenSite) -> Self {
         let mut groups: HashMap<_, Vec<_>> = HashMap::new();
         for (at, row) in site.rows.iter().enumerate() {
-            let key = (site.variants()[row.variant as usize].as_str(), site.groups()[row.group as usize].as_str());
-            groups.entry(key).or_default().push((row.item, row.cell, at));
+            groups.entry((row.variant, row.group)).or_default().push((row.item, row.cell, at));
         }
         let place = site.rows.iter().enumerate().map(|(at, row)| (*row, at)).collect();
         Self { site, groups, place }
@@ -35,18 +34,29 @@ impl<'a> States<'a> {
 
     /// Item, cell and row of a group's states.
     pub fn of(&self, variant: &str, group: &str) -> &[(usize, Option<Patch>, usize)] {
-        self.groups.get(&(variant, group)).map_or(&[], Vec::as_slice)
+        let rows = self.key(variant, group).and_then(|key| self.groups.get(&key));
+        rows.map_or(&[], Vec::as_slice)
+    }
+
+    /// A variant's and a group's number.
+    fn key(&self, variant: &str, group: &str) -> Option<(u16, u16)> {
+        let number = |names: &[String], name: &str| names.iter().position(|one| one == name).map(|at| at as u16);
+        Some((number(self.site.variants(), variant)?, number(self.site.groups(), group)?))
     }
 
     /// The row of exactly this state.
     fn row(&self, variant: &str, group: &str, item: usize, cell: Option<Patch>) -> Option<usize> {
-        let number = |names: &[String], name: &str| names.iter().position(|one| one == name).map(|at| at as u16);
-        let (variant, group) = (number(self.site.variants(), variant)?, number(self.site.groups(), group)?);
+        let (variant, group) = self.key(variant, group)?;
         self.place.get(&HiddenRow { item, variant, group, cell }).copied()
     }
 
     fn vector(&self, row: usize) -> ArrayView1<'_, f32> {
         self.site.vectors.row(row)
+    }
+
+    /// Several rows, `[rows, width]`.
+    pub fn vectors(&self, rows: impl Iterator<Item = usize>) -> Array2<f32> {
+        self.site.vectors.select(ndarray::Axis(0), &rows.collect::<Vec<_>>())
     }
 
     /// The variants whose names begin so.
@@ -148,8 +158,9 @@ fn cells(problem: &Problem, asked: &Probe, states: &States, variant: &str, scene
                 observations: Vec::new(),
             });
             // As it stands in the frame: a single cell may have been recorded as a mean of one.
-            let stored = (fixed(group).is_none() || states.row(variant, &group.to_string(), item, Some(cell)).is_some())
-                .then_some(cell);
+            let stored = (fixed(group).is_none()
+                || states.row(variant, &group.to_string(), item, Some(cell)).is_some())
+            .then_some(cell);
             sample.observations.push(Observation { unit, group, cell: stored, row, minus: None });
         }
     }

@@ -99,7 +99,10 @@ impl Scene {
     pub fn covering(&self, cell: Patch) -> Option<usize> {
         let rect = self.geometry.patch_rect(cell);
         let covered = self.seen().map(|(k, object)| (k, crate::processor::geometry::union_area(&object.boxes, &rect)));
-        covered.filter(|(_, area)| *area > 0.0).reduce(|most, next| if next.1 > most.1 { next } else { most }).map(|(k, _)| k)
+        covered
+            .filter(|(_, area)| *area > 0.0)
+            .reduce(|most, next| if next.1 > most.1 { next } else { most })
+            .map(|(k, _)| k)
     }
 
     /// The object (from 1) whose centre is nearest to a cell's along the axis; `None` where two are equally near.
@@ -150,7 +153,8 @@ pub fn centre_of(geometry: &ImageGeometry, cell: Patch) -> [f64; 2] {
 
 /// Sets are numbered inside their kind, `squares-007`: the kind is what stands before the number.
 fn setting(dataset: &str, set: Option<&str>) -> String {
-    let kind = set.and_then(|set| set.rsplit_once('-')).filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let kind =
+        set.and_then(|set| set.rsplit_once('-')).filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
     match kind {
         Some((kind, _)) => format!("{dataset} {kind}"),
         None => dataset.to_owned(),
@@ -158,11 +162,8 @@ fn setting(dataset: &str, set: Option<&str>) -> String {
 }
 
 fn ranked(objects: &[Object], axis: Axis) -> Vec<Option<Seen>> {
-    let mut order: Vec<(f64, usize)> = objects
-        .iter()
-        .enumerate()
-        .filter_map(|(at, object)| Some((axis.along(object.centre()?), at)))
-        .collect();
+    let mut order: Vec<(f64, usize)> =
+        objects.iter().enumerate().filter_map(|(at, object)| Some((axis.along(object.centre()?), at))).collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let rank = |at: usize| order.iter().position(|(_, one)| *one == at).unwrap_or_default();
     let seen = |(at, object): (usize, &Object)| {
@@ -210,7 +211,10 @@ pub(super) mod tests {
         assert_eq!(moved.object(2).unwrap().centre, [72.0, 56.0]);
         assert_eq!(moved.covering(Patch { row: 3, col: 4 }), Some(2));
         // One pitch on, the first stands in the second's place; half a pitch on, nobody stands anywhere.
-        assert_eq!([24.0, 72.0, 120.0, 48.0, 168.0].map(|at| scene.slot_at(at)), [Some(0), Some(1), Some(2), None, None]);
+        assert_eq!(
+            [24.0, 72.0, 120.0, 48.0, 168.0].map(|at| scene.slot_at(at)),
+            [Some(0), Some(1), Some(2), None, None]
+        );
         assert_eq!(scene.relative([64.0, 32.0]), [0.5, 0.25]);
     }
 

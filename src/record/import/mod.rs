@@ -108,6 +108,7 @@ impl Import {
                 dataset,
                 record: Recording::default(),
                 analysis: Params::default(),
+                probe: Vec::new(),
             },
         }
     }
