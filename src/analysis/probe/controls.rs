@@ -24,7 +24,7 @@ pub struct Controls<'a> {
 
 impl Controls<'_> {
     /// The same labels from other features.
-    fn from_features(&self, features: &Array2<f32>) -> Tried {
+    fn read_from(&self, features: &Array2<f32>) -> Tried {
         let rows = Rows { x: features.view(), groups: self.images };
         let labels = Labels { y: self.y, classes: self.context.classes() };
         let held = cross_validate(rows, labels, self.folds, Fit::Standard, &self.context.inner());
@@ -32,7 +32,7 @@ impl Controls<'_> {
     }
 
     /// Other labels from the same features.
-    fn from_labels(&self, features: &Array2<f32>, labellings: &[Vec<usize>]) -> Tried {
+    fn asked_for(&self, features: &Array2<f32>, labellings: &[Vec<usize>]) -> Tried {
         let rows = Rows { x: features.view(), groups: self.images };
         let classes = self.context.classes();
         let labels: Vec<Labels> = labellings.iter().map(|y| Labels { y, classes }).collect();
@@ -68,7 +68,7 @@ impl Controls<'_> {
         }
         let Context { problem, asked, scenes, .. } = self.context;
         let features = geometry(problem, asked, self.sample, scenes);
-        self.from_features(&features.ok_or("words have no place in the image")?)
+        self.read_from(&features.ok_or("words have no place in the image")?)
     }
 
     /// Colour and place alone.
@@ -79,7 +79,7 @@ impl Controls<'_> {
         }
         let states = states.ok_or("no pixels were recorded")?;
         let features = pixels(problem, asked, self.sample, states, scenes);
-        self.from_features(&features.ok_or("the pixels of these groups were not recorded")?)
+        self.read_from(&features.ok_or("the pixels of these groups were not recorded")?)
     }
 
     /// The same site of models whose weights were never trained, each a draw.
@@ -92,14 +92,14 @@ impl Controls<'_> {
         for variant in variants {
             let there = self.sample.elsewhere(&self.context.problem, states, &variant);
             let there = there.ok_or_else(|| format!("{variant} was not recorded for every row"))?;
-            tried.extend(self.from_features(&there.features(states))?);
+            tried.extend(self.read_from(&there.features(states))?);
         }
         Ok(tried)
     }
 
     /// A random class for each identity.
     pub fn content(&self, features: &Array2<f32>) -> Tried {
-        self.from_labels(features, &self.context.content_labels(self.sample))
+        self.asked_for(features, &self.context.content_labels(self.sample))
     }
 
     /// A random class for each cell.
@@ -110,7 +110,7 @@ impl Controls<'_> {
         let Context { problem, asked, scenes, .. } = self.context;
         let cells = locations(problem, asked, self.sample, scenes).ok_or("words have no place in the image")?;
         let cells: Vec<usize> = cells.iter().map(|cell| cell.row * 4096 + cell.col).collect();
-        self.from_labels(features, &self.context.location_labels(&cells))
+        self.asked_for(features, &self.context.location_labels(&cells))
     }
 
     /// One control of those that need no counterpart.

@@ -464,7 +464,7 @@ impl Judge<'_> {
         if !self.context.is_primary(self.here.site) {
             return;
         }
-        for at in 0..predictions.y.len() {
+        for (at, &fold) in fold.iter().enumerate() {
             let (item, cell) = place(at);
             outcome.predictions.push(Predicted {
                 key: self.here.key(FitMode::Standard, split, "acc"),
@@ -473,7 +473,7 @@ impl Judge<'_> {
                 cell,
                 y: predictions.y[at],
                 prob: predictions.prob.row(at).to_vec(),
-                fold: fold[at],
+                fold,
             });
         }
     }

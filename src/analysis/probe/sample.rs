@@ -10,11 +10,14 @@ use crate::analysis::frames::{HiddenRow, HiddenSite};
 use crate::processor::Patch;
 use crate::study::{Group, Probe, Target};
 
+/// Item, cell and row of a state.
+type Member = (usize, Option<Patch>, usize);
+
 /// A site's rows, found by what they are.
 pub struct States<'a> {
     site: &'a HiddenSite,
     /// By variant and group: item, cell and row, in the order of the frame.
-    groups: HashMap<(u16, u16), Vec<(usize, Option<Patch>, usize)>>,
+    groups: HashMap<(u16, u16), Vec<Member>>,
     place: HashMap<HiddenRow, usize>,
 }
 
@@ -33,7 +36,7 @@ impl<'a> States<'a> {
     }
 
     /// Item, cell and row of a group's states.
-    pub fn of(&self, variant: &str, group: &str) -> &[(usize, Option<Patch>, usize)] {
+    pub fn of(&self, variant: &str, group: &str) -> &[Member] {
         let rows = self.key(variant, group).and_then(|key| self.groups.get(&key));
         rows.map_or(&[], Vec::as_slice)
     }
