@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::dataset;
-use crate::dataset::scenes::SHIPPED;
+use crate::dataset::scenes::{SHIPPED, Shipped};
 use crate::error::Result;
 use crate::study::{BUNDLED_MODEL, shipped};
 
@@ -25,6 +25,9 @@ pub struct Datasets {
     json: bool,
 }
 
+/// Of any rendered scenes; `P` is a number of pixels.
+const VARIANTS: [&str; 4] = ["original", "blank", "noise", "shifted_P"];
+
 pub(super) fn run(args: &Datasets) -> Result<()> {
     if let (Some(source), Some(out)) = (&args.export, &args.out) {
         let dataset = dataset::open(source)?;
@@ -38,12 +41,13 @@ pub(super) fn run(args: &Datasets) -> Result<()> {
     }
     let model = shipped(BUNDLED_MODEL);
     if args.json {
-        let sets: Vec<_> = SHIPPED.iter().map(|set| json!({"name": set.name, "about": set.about})).collect();
+        let set = |set: &Shipped| json!({"name": set.name, "about": set.about, "variants": VARIANTS});
+        let sets: Vec<_> = SHIPPED.iter().map(set).collect();
         println!("{}", json!({"datasets": sets, "model": model.is_dir().then_some(&model)}));
         return Ok(());
     }
     for set in SHIPPED {
-        println!("{}\n    {}", set.name, set.about);
+        println!("{}\n    {}\n    variants: {}", set.name, set.about, VARIANTS.join(", "));
     }
     if model.is_dir() {
         println!("{}\n    the bundled model; its card is README.md in that folder", model.display());

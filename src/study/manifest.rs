@@ -20,6 +20,9 @@ pub struct Manifest {
     pub study: Study,
     pub dataset: DatasetIdentity,
     pub model: CheckpointIdentity,
+    /// What the recording had to leave out, for the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where the frames come from, if not from our own model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportIdentity>,
@@ -126,6 +129,7 @@ impl Manifest {
             study: toml::from_str(&study).unwrap(),
             dataset: DatasetIdentity { name: "scenes/pairs".into(), blake3: "d".repeat(64), items: 600 },
             model: CheckpointIdentity { path: "m".into(), blake3: Some("c".repeat(64)) },
+            notes: vec![],
             import: None,
         }
     }
