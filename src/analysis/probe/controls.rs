@@ -37,6 +37,7 @@ impl Controls<'_> {
         let classes = self.context.classes();
         let labels: Vec<Labels> = labellings.iter().map(|y| Labels { y, classes }).collect();
         cross_validate_many(rows, &labels, self.folds, Fit::Standard, &self.context.inner())
+            .map_err(|error| error.to_string())?
             .into_iter()
             .zip(labellings)
             .map(|(held, y)| Ok(Predictions::of(&held.map_err(|error| error.to_string())?, self.images, y)))

@@ -102,6 +102,8 @@ pub struct Strips {
     pub image: Vec<usize>,
     /// Share of its cells that are called as the object nearest to them.
     pub share: Vec<f64>,
+    /// Share of cells that the best constant answer would get.
+    pub constant: f64,
     /// Cell, mean probability of each class over images, and how many images.
     pub cells: Vec<(Patch, Vec<f64>, u32)>,
 }
@@ -116,7 +118,8 @@ pub fn everywhere(context: &Context, states: &States, probes: &[Probe], variant:
         }
     }
     let scenes = scenes_in(variant, context.scenes);
-    let mut seen = Strips { image: Vec::new(), share: Vec::new(), cells: Vec::new() };
+    let mut seen = Strips { image: Vec::new(), share: Vec::new(), constant: 0.0, cells: Vec::new() };
+    let mut ranks: BTreeMap<usize, f64> = BTreeMap::new();
     let mut sums: BTreeMap<(usize, usize), (Vec<f64>, u32)> = BTreeMap::new();
     for (image, picture) in context.problem.pictures.iter().enumerate() {
         let (Some(cells), Some(&fold)) = (rows.get(&picture.item), fold_of.get(&image)) else { continue };
@@ -131,6 +134,7 @@ pub fn everywhere(context: &Context, states: &States, probes: &[Probe], variant:
             *count += 1;
             if let Some(rank) = nearest.get(&key) {
                 as_nearest += f64::from(u8::from(metrics::predicted(prob) == *rank));
+                *ranks.entry(*rank).or_default() += 1.0;
                 n += 1.0;
             }
         }
@@ -142,6 +146,7 @@ pub fn everywhere(context: &Context, states: &States, probes: &[Probe], variant:
     let mean = |((row, col), (sum, count)): ((usize, usize), (Vec<f64>, u32))| {
         (Patch { row, col }, sum.into_iter().map(|sum| sum / f64::from(count)).collect(), count)
     };
+    seen.constant = ranks.values().copied().fold(0.0, f64::max) / ranks.values().sum::<f64>();
     seen.cells = sums.into_iter().map(mean).collect();
     (!seen.image.is_empty()).then_some(seen)
 }

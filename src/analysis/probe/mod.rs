@@ -70,6 +70,7 @@
 mod cells;
 mod choose;
 pub mod claims;
+mod code;
 mod context;
 mod controls;
 mod coordinate;
@@ -77,6 +78,7 @@ mod counterpart;
 mod depth;
 mod division;
 mod judge;
+mod moved;
 mod outcome;
 #[cfg(test)]
 mod planted;
