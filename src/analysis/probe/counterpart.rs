@@ -11,7 +11,7 @@ use super::scene::Scene;
 use super::score::Predictions;
 use crate::processor::Patch;
 use crate::stats::probe::{Probe, metrics};
-use crate::study::Split;
+use crate::study::{Split, Target};
 
 /// Predictions on a counterpart, each by the probe that was not trained on the image it comes from.
 pub struct Applied {
@@ -39,8 +39,14 @@ pub fn scenes_in(variant: &str, scenes: &[Scene]) -> Vec<Scene> {
 /// Applies the probes of the random folds to a variant of their test images; `None` where it was not recorded.
 pub fn apply(context: &Context, sample: &Sample, states: &States, probes: &[Probe], variant: &str) -> Option<Applied> {
     let scenes = scenes_in(variant, context.scenes);
-    let all = Sample::all(&context.problem, context.asked, states, variant, &scenes);
-    let moved = all.into_iter().find(|other| other.group == sample.group && other.cell == sample.cell)?;
+    let moved = match context.asked.target {
+        // Tokens of an object are other tokens where it was moved.
+        Target::Slot | Target::AbsXy => {
+            let all = Sample::all(&context.problem, context.asked, states, variant, &scenes);
+            all.into_iter().find(|other| other.group == sample.group)?
+        }
+        _ => sample.where_recorded(&context.problem, states, variant),
+    };
     let fold_of = fold_of(context, probes);
     let images = moved.images(&context.problem);
     let (mut observation, mut fold) = (Vec::new(), Vec::new());

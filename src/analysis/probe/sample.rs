@@ -120,8 +120,14 @@ impl Sample {
         features
     }
 
-    /// The same observations at another site, or in another variant of the same pixels; `None` where one is missing.
+    /// The same observations at another site, or in another variant; `None` where one is missing.
     pub fn elsewhere(&self, problem: &Problem, states: &States, variant: &str) -> Option<Self> {
+        let there = self.where_recorded(problem, states, variant);
+        (there.observations.len() == self.observations.len()).then_some(there)
+    }
+
+    /// Those of the observations that were recorded at another site, or in another variant.
+    pub fn where_recorded(&self, problem: &Problem, states: &States, variant: &str) -> Self {
         let find = |one: &Observation| {
             let item = problem.units[one.unit].item;
             let row = states.row(variant, &one.group.to_string(), item, one.cell)?;
@@ -131,8 +137,7 @@ impl Sample {
             };
             Some(Observation { row, minus, ..one.clone() })
         };
-        let observations = self.observations.iter().map(find).collect::<Option<Vec<_>>>()?;
-        Some(Self { observations, ..self.clone() })
+        Self { observations: self.observations.iter().filter_map(find).collect(), ..self.clone() }
     }
 }
 
@@ -155,7 +160,7 @@ fn cells(problem: &Problem, asked: &Probe, states: &States, variant: &str, scene
         for &(item, cell, row) in states.of(variant, &group.to_string()) {
             let (Some(unit), Some(cell)) = (problem.unit(item, None), cell.or(fixed(group))) else { continue };
             let sample = samples.entry((order, cell.row, cell.col)).or_insert_with(|| Sample {
-                group: group.to_string(),
+                group: starred(group),
                 cell: Some(cell),
                 background: Some(problem.units.iter().all(|unit| scenes[unit.item].covering(cell).is_none())),
                 observations: Vec::new(),
@@ -228,7 +233,7 @@ fn whose(group: Group, cell: Option<Patch>, scene: &Scene) -> Option<usize> {
     }
 }
 
-/// `object_*` for `object_2`.
+/// `object_*` for `object_2`: the group as the tables spell it.
 fn starred(group: Group) -> String {
     match group {
         Group::Object(_) => "object_*".into(),
@@ -237,6 +242,7 @@ fn starred(group: Group) -> String {
         Group::RandomBackground(_) => "random_background_*".into(),
         Group::Ring { width: 1, .. } => "ring_*".into(),
         Group::Ring { width, .. } => format!("ring_*_{width}"),
+        Group::Cell(_) => "cell_*".into(),
         other => other.to_string(),
     }
 }
