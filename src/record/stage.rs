@@ -105,14 +105,17 @@ impl Stage {
 
     /// Records what the run folder does not hold yet.
     pub fn record(&self, way: Way<'_>) -> Result<RunFolder> {
-        let (folder, progress) = RunFolder::prepare(&way.out, &self.manifest(&way.command)?, way.existing)?;
-        if progress == Progress::Recorded {
+        let manifest = self.manifest(&way.command)?;
+        if RunFolder::claim(&way.out, &manifest, way.existing)? == Progress::Recorded {
+            let (folder, _) = RunFolder::prepare(&way.out, &manifest, way.existing)?;
             // A kill may have come between the last frame and the last shard's removal.
             let plan = Plan::new(0, 1, 0, ItemSize::default(), Vec::new());
             Shards { folder: &folder, plan: &plan }.tidy()?;
             return Ok(folder);
         }
+        // Whatever the checkpoint says against the study comes before the folder is written.
         let live = self.model()?;
+        let (folder, _) = RunFolder::prepare(&way.out, &manifest, way.existing)?;
         let job = Job {
             items: self.items(),
             plan: self.plan(&live),
