@@ -178,3 +178,48 @@ pub(super) fn moments(rows: Rows, train: &[usize]) -> Result<(Array1<f64>, Array
     variance /= n;
     Ok((mean, variance))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::probe::planted::gaussian;
+
+    /// Standardised by hand.
+    fn standardised(x: &Array2<f32>, train: &[usize]) -> Array2<f64> {
+        let x = x.mapv(f64::from);
+        let fit = x.select(ndarray::Axis(0), train);
+        let mean = fit.mean_axis(ndarray::Axis(0)).unwrap();
+        let scale = fit.std_axis(ndarray::Axis(0), 0.0).mapv(|scale| if scale > 1e-6 { scale } else { f64::INFINITY });
+        (x - mean) / scale
+    }
+
+    #[test]
+    fn inner_products_and_predictions_survive_the_turn() {
+        // More features than rows, and fewer; a constant feature, and two equal rows.
+        for (rows, features) in [(24, 60), (24, 7)] {
+            let mut x = gaussian(rows, features, 4);
+            x.column_mut(2).fill(3.0);
+            let twin = x.row(1).to_owned();
+            x.row_mut(0).assign(&twin);
+            let fold = Fold { train: (0..18).collect(), test: (18..24).collect() };
+            let groups: Vec<usize> = (0..24).collect();
+            let design = Design::new(Rows { x: x.view(), groups: &groups }, &fold).unwrap();
+            let z = standardised(&x, &fold.train);
+            let products = z.dot(&z.t());
+            let ours = times(design.train.x.as_ref(), design.train.xt.as_ref());
+            let across = times(design.test.as_ref(), design.train.xt.as_ref());
+            for i in 0..18 {
+                assert!((0..18).all(|j| (ours[(i, j)] - products[[i, j]]).abs() < 1e-9));
+                assert!((0..6).all(|j| (across[(j, i)] - products[[18 + j, i]]).abs() < 1e-9));
+            }
+            // Rank: features that vary, or rows without their mean and the twin.
+            let axes = design.spread.len();
+            assert_eq!(axes, if features == 7 { 6 } else { 16 });
+            let w = Mat::from_fn(axes + 1, 2, |i, j| (i as f64 - 3.0 * j as f64).sin());
+            let logits = super::super::softmax::logits(design.test.as_ref(), &w);
+            let probe = design.probe(w.as_ref(), 1.0);
+            let said = probe.logits(x.slice(ndarray::s![18.., ..]));
+            assert!((0..6).all(|i| (0..2).all(|j| (logits[(i, j)] - said[[i, j]]).abs() < 1e-9)));
+        }
+    }
+}
