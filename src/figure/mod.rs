@@ -27,6 +27,7 @@ pub mod page;
 mod paint;
 pub mod panels;
 pub mod png;
+pub mod probe;
 pub mod rows;
 pub mod svg;
 pub mod table;
@@ -41,9 +42,15 @@ pub const NO_BOXES: &str = "no item has boxes that the model sees";
 /// Why a figure that the data could not fill was left out: not an error, but a thing to tell the reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undrawn {
-    pub name: &'static str,
-    pub title: &'static str,
-    pub reason: &'static str,
+    pub name: String,
+    pub title: String,
+    pub reason: String,
+}
+
+impl Undrawn {
+    pub fn new(name: impl Into<String>, title: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { name: name.into(), title: title.into(), reason: reason.into() }
+    }
 }
 pub use panels::overlay::Overlay;
 
@@ -122,7 +129,7 @@ mod tests {
         let all = figures(run.path(), SMALL);
         let labels = ["% of the last query’s attention", "cosine", "AUROC", "% of image attention", "red circle"];
         for (figure, label) in all.iter().zip(labels) {
-            let document = svg::encode(&figure.canvas(Surround::Captioned), figure.title).unwrap();
+            let document = svg::encode(&figure.canvas(Surround::Captioned), &figure.title).unwrap();
             assert!(document.contains(&format!("{label}\n</text>")), "{}: no {label}", figure.name);
             well_formed(&document);
         }

@@ -1,0 +1,184 @@
+//! True against predicted slot, in the images as they are and after all objects were shifted.
+
+use std::collections::HashMap;
+
+use super::super::Undrawn;
+use super::super::axis::{Axis, Unit};
+use super::super::canvas::Pen;
+use super::super::page::{Figure, Key, Look, Panel, Row};
+use super::super::panels::heatmap::{Cell, Heatmap};
+use super::super::table::Table;
+use super::super::theme::{INK, VERMILLION, VIRIDIS};
+use super::conclusion::Verdict;
+use super::family::{Family, distinct};
+use super::rows::{Confused, Token};
+use super::wording;
+use crate::error::Result;
+use crate::processor::Patch;
+
+/// Where a code of order puts a shifted object.
+const ORDINAL: Pen = Pen::solid(INK, 2.0);
+/// Where a code of place puts it.
+const ABSOLUTE: Pen = Pen::dashed(VERMILLION, 2.0, 5.0, 3.0);
+
+/// A matrix for each axis and variant; None for a probe without any.
+///
+/// # Errors
+/// A predictions table that is not as documented.
+pub fn figure(
+    family: &Family,
+    counts: &[Confused],
+    predictions: Option<&Table>,
+) -> Result<Option<Result<Figure, Undrawn>>> {
+    let counts: Vec<&Confused> = counts.iter().filter(|count| count.probe == family.name).collect();
+    let sites = distinct(counts.iter().map(|count| count.site.as_str()));
+    let Some(site) = sites.iter().find(|site| **site == family.site()).or(sites.first()).copied() else {
+        return Ok(None);
+    };
+    let counts: Vec<&Confused> = counts.into_iter().filter(|count| count.site == site).collect();
+    let mut panels = Vec::new();
+    let mut columns = 1;
+    let mut marked = false;
+    for axis in family.axes() {
+        let of_axis: Vec<&Confused> = counts.iter().copied().filter(|count| count.axis == axis).collect();
+        let mut variants = distinct(of_axis.iter().map(|count| count.variant.as_str()));
+        variants.sort_by_key(|variant| (*variant != "original", shift(variant)));
+        columns = columns.max(variants.len().min(3));
+        let mut places = HashMap::new();
+        for variant in variants {
+            let tokens = match predictions {
+                Some(table) => Token::read(table, [family.name, axis, site, variant])?,
+                None => Vec::new(),
+            };
+            if variant == "original" {
+                places = slots(&tokens);
+            }
+            let of: Vec<&Confused> = of_axis.iter().copied().filter(|count| count.variant == variant).collect();
+            let absolute = if variant == "original" { Vec::new() } else { absolute(&tokens, &places) };
+            marked |= !absolute.is_empty();
+            panels.push(panel(axis, variant, &of, &absolute));
+        }
+    }
+    let mut keys = vec![Key::new("by order", Look::Frame(ORDINAL))];
+    if marked {
+        keys.push(Key::new("by place", Look::Frame(ABSOLUTE)));
+    }
+    let places = if marked {
+        " Dashed: the slot whose objects covered the same patches before the shift, which is where a code of place puts them."
+    } else {
+        ""
+    };
+    Ok(Some(Ok(Figure {
+        name: format!("probe-{}-confusion", family.name),
+        title: format!("Probe “{}”: true and predicted slot under a shift", family.name),
+        caption: format!(
+            "Predictions at {site} for tokens of test images; each row adds up to one, numbers are tokens. Rows: the true slot \
+             by order; columns: the predicted one. Framed: the slot by order.{places} {}",
+            sentence(family, site)
+        ),
+        keys,
+        rows: Row::grid(columns, 190.0, panels),
+    })))
+}
+
+fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)]) -> Panel {
+    let classes = counts.iter().map(|count| count.y.max(count.predicted) + 1).max().unwrap_or(1);
+    // The first slot is the uppermost row.
+    let up = |y: i64| (classes - 1 - y) as f64;
+    let total = |y: i64| counts.iter().filter(|count| count.y == y).map(|count| count.n).sum::<i64>();
+    let cells = counts.iter().map(|count| Cell {
+        x: count.predicted as f64,
+        y: up(count.y),
+        value: (total(count.y) > 0).then(|| count.n as f64 / total(count.y) as f64),
+        marked: false,
+    });
+    let labels = counts.iter().map(|count| {
+        (count.predicted as f64, up(count.y), super::super::wording::grouped(count.n))
+    });
+    let ordinal = (0..classes).map(|y| (y as f64, up(y), ORDINAL));
+    let absolute = absolute.iter().map(|&(y, predicted)| (predicted as f64, up(y), ABSOLUTE));
+    let body = Heatmap {
+        x: Axis::names("predicted slot", (1..=classes).map(|slot| slot.to_string())),
+        y: Axis::names("true slot", (1..=classes).rev().map(|slot| slot.to_string())),
+        scale: Axis::linear("share of the row", 0.0, 1.0, Unit::Plain),
+        colors: VIRIDIS,
+        cells: cells.collect(),
+        labels: if classes <= 8 { labels.collect() } else { Vec::new() },
+        frames: ordinal.chain(absolute).collect(),
+    };
+    Panel::new(format!("{}: {}", wording::axis(axis), wording::variant(variant)), "", body)
+}
+
+/// By how many pixels a variant shifts.
+fn shift(variant: &str) -> i64 {
+    variant.strip_prefix("shifted_").and_then(|pixels| pixels.parse().ok()).unwrap_or(0)
+}
+
+/// Which slot a patch belongs to in the images as they are: the commonest, the first of equals.
+fn slots(tokens: &[Token]) -> HashMap<(usize, usize), i64> {
+    let mut counts: HashMap<(usize, usize), Vec<i64>> = HashMap::new();
+    for Token { patch: Patch { row, col }, y, .. } in tokens {
+        counts.entry((*row, *col)).or_default().push(*y);
+    }
+    counts.into_iter().filter_map(|(patch, slots)| Some((patch, commonest(slots)?))).collect()
+}
+
+/// For each true slot, the slot that a code of place gives its shifted patches.
+fn absolute(tokens: &[Token], places: &HashMap<(usize, usize), i64>) -> Vec<(i64, i64)> {
+    let mut found: Vec<(i64, i64)> = tokens
+        .iter()
+        .filter_map(|token| Some((token.y, *places.get(&(token.patch.row, token.patch.col))?)))
+        .collect();
+    found.sort_unstable();
+    found
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter_map(|same| Some((same.first()?.0, commonest(same.iter().map(|(_, slot)| *slot).collect())?)))
+        .filter(|(y, slot)| y != slot)
+        .collect()
+}
+
+fn commonest(mut values: Vec<i64>) -> Option<i64> {
+    values.sort_unstable();
+    let runs = values.chunk_by(|a, b| a == b).map(|run| (run.len(), run.first().copied()));
+    runs.reduce(|best, next| if next.0 > best.0 { next } else { best })?.1
+}
+
+/// Right by order against right by place, after a shift.
+fn sentence(family: &Family, site: &str) -> String {
+    let mut told = Vec::new();
+    let mut margins = Vec::new();
+    for axis in family.axes() {
+        let find = |kind: &str| {
+            let rows = family.of_metric(family.metric(), axis, kind, |row| row.site == site);
+            rows.into_iter().find_map(|row| row.control)
+        };
+        let Some((ordinal, absolute)) = find("shift_ordinal").zip(find("shift_absolute")) else { continue };
+        told.push(format!(
+            "{} by order and {} by place ({axis})",
+            wording::estimate(ordinal),
+            wording::estimate(absolute)
+        ));
+        margins.extend(ordinal.interval.zip(absolute.interval).map(|(a, b)| (a.0 - b.1, a.1 - b.0)));
+    }
+    if told.is_empty() {
+        return "The table has no shift control for this site, so it stays undecided whether the code is one of order.".into();
+    }
+    format!(
+        "After a shift the predictions agree with the true slot in {}: {}.",
+        wording::list(&told),
+        Verdict::of(&margins).say("the probe reads order rather than place")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_place_puts_a_shifted_object_where_another_was() {
+        let token = |col, y| Token { item: "a".into(), patch: Patch { row: 0, col }, y };
+        let places = slots(&[token(1, 0), token(4, 1), token(7, 2), token(7, 2), token(7, 1)]);
+        assert_eq!(absolute(&[token(4, 0), token(7, 1), token(10, 2)], &places), [(0, 1), (1, 2)]);
+        assert!(absolute(&[token(1, 0)], &places).is_empty(), "the same slot is marked already");
+    }
+}
