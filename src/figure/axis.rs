@@ -296,7 +296,8 @@ mod tests {
     fn stretches_are_named_in_order_and_apart() {
         let part = |name: &str, low, high| Stretch { name: name.into(), low, high };
         let parts = vec![part("encoder", -0.5, 0.5), part("projector", 0.5, 1.5), part("language model", 1.5, 2.5)];
-        let (x, y) = (Axis { stretches: parts, ..Axis::counting("", 0, 2) }, Axis::linear("acc", 0.0, 1.0, Unit::Plain));
+        let (x, y) =
+            (Axis { stretches: parts, ..Axis::counting("", 0, 2) }, Axis::linear("acc", 0.0, 1.0, Unit::Plain));
         let mut canvas = Canvas::new(300.0, 200.0);
         let plot = Plot::within(Area::new(0.0, 0.0, 300.0, 200.0), &x, &y);
         plot.draw_axes(&mut canvas);

@@ -55,6 +55,10 @@ impl Table {
         self.frame.height()
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.frame.column(name).is_ok()
+    }
+
     /// The rows whose text in a column is `value`.
     pub fn only(&self, name: &str, value: &str) -> Result<Self> {
         let column = self.column(name)?;

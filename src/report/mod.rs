@@ -80,8 +80,7 @@ fn read(run: &Run) -> Result<Report> {
         ))
         .with_help(format!("make them with `vlmscope analyze {}`", run.folder.display())));
     }
-    let headlines =
-        if table::exists(run.folder, "headline") { Headline::read(run.folder)? } else { Vec::new() };
+    let headlines = if table::exists(run.folder, "headline") { Headline::read(run.folder)? } else { Vec::new() };
     Ok(Report { manifest, sections, headlines, answers: Answers::read(run.folder)? })
 }
 
@@ -92,6 +91,7 @@ fn save(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::probe::synthetic as probes;
     use crate::figure::synthetic::{self, SMALL};
 
     fn report(run: &Path) -> (String, String) {
@@ -150,5 +150,58 @@ mod tests {
         let html = fs::read_to_string(write(run.path(), &|_| None).unwrap()).unwrap();
         assert_eq!(html.matches("src=\"data:image/png;base64,").count(), 1);
         assert_eq!(html.matches("Not drawn: no item has boxes that the model sees.").count(), 4);
+    }
+
+    /// Takes the tables away that make the section of attention location.
+    fn forget_attention(run: &Path) {
+        for table in ["alignment", "attention_share", "gallery", "headline"] {
+            fs::remove_file(run.join(format!("tables/{table}.parquet"))).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_run_of_probes_alone_has_a_report_of_probes_alone() {
+        let run = tempfile::tempdir().unwrap();
+        synthetic::write(run.path(), SMALL);
+        forget_attention(run.path());
+        probes::write(run.path(), probes::SMALL);
+        let html = fs::read_to_string(write(run.path(), &|_| None).unwrap()).unwrap();
+        let summary = fs::read_to_string(run.path().join("summary.md")).unwrap();
+        assert_eq!(html.matches("src=\"data:image/png;base64,").count(), 8);
+        for text in [&html, &summary] {
+            assert!(text.contains("Supported: C1. Undecided: C2."));
+            assert!(text.contains("Readable is not used.") && !text.contains("Attention is not use."));
+            assert!(!text.contains("Attention location:") && text.contains("accuracy of slot (objects, horizontal"));
+        }
+        assert!(
+            summary.contains("figures/probe-slot-depth.png") && run.path().join("figures/probe-slot-mdl.svg").is_file()
+        );
+    }
+
+    #[test]
+    fn sections_stand_one_after_the_other_under_their_titles() {
+        let run = tempfile::tempdir().unwrap();
+        synthetic::write(run.path(), SMALL);
+        probes::write(run.path(), probes::SMALL);
+        write(run.path(), &|_| None).unwrap();
+        let summary = fs::read_to_string(run.path().join("summary.md")).unwrap();
+        let place = |part: &str| summary.find(part).unwrap_or_else(|| panic!("no {part}"));
+        let order =
+            ["*Attention location*", "*Probes*", "figures/correctness", "figures/gallery", "figures/probe-slot-depth"];
+        assert!(order.map(place).is_sorted());
+        assert!(place("Attention is not use.") < place("Readable is not used."));
+    }
+
+    #[test]
+    fn a_run_without_any_section_and_half_a_section_are_told() {
+        let run = tempfile::tempdir().unwrap();
+        synthetic::write(run.path(), SMALL);
+        forget_attention(run.path());
+        let problem = write(run.path(), &|_| None).unwrap_err();
+        assert!(problem.to_string().contains("no tables to report on") && problem.help().unwrap().contains("analyze"));
+        probes::write(run.path(), probes::SMALL);
+        fs::remove_file(run.path().join("tables/probe_claims.parquet")).unwrap();
+        let problem = write(run.path(), &|_| None).unwrap_err().to_string();
+        assert!(problem.contains("the table `probe_claims` is missing"), "{problem}");
     }
 }

@@ -153,7 +153,10 @@ mod tests {
         let content = row("control_content", (0.4, 0.3, 0.5), Some((0.5, 0.6)));
         let said = says(&[content.clone(), row("geometry_only", (0.7, 0.6, 0.8), Some((0.15, 0.35)))]);
         assert!(said.contains("this supports that these tokens carry"), "{said}");
-        assert!(said.contains("0.95 (0.92 to 0.98)") && said.contains("geometry alone”, is 0.25 (0.15 to 0.35)"), "{said}");
+        assert!(
+            said.contains("0.95 (0.92 to 0.98)") && said.contains("geometry alone”, is 0.25 (0.15 to 0.35)"),
+            "{said}"
+        );
         let untrained = row("untrained", (0.94, 0.9, 0.97), Some((-0.02, 0.04)));
         let said = says(&[content, untrained]);
         assert!(said.contains("this supports") && said.contains("though “untrained model” reaches 0.94"), "{said}");

@@ -30,7 +30,8 @@ pub fn figure(
     counts: &[Confused],
     predictions: Option<&Table>,
 ) -> Result<Option<Result<Figure, Undrawn>>> {
-    let counts: Vec<&Confused> = counts.iter().filter(|count| count.probe == family.name).collect();
+    let own = |count: &&Confused| count.probe == family.name && count.group == family.group();
+    let counts: Vec<&Confused> = counts.iter().filter(own).collect();
     let sites = distinct(counts.iter().map(|count| count.site.as_str()));
     let Some(site) = sites.iter().find(|site| **site == family.site()).or(sites.first()).copied() else {
         return Ok(None);
@@ -44,17 +45,15 @@ pub fn figure(
         let mut variants = distinct(of_axis.iter().map(|count| count.variant.as_str()));
         variants.sort_by_key(|variant| (*variant != "original", shift(variant)));
         columns = columns.max(variants.len().min(3));
-        let mut places = HashMap::new();
+        let tokens = |variant: &str| match predictions {
+            Some(table) => Token::read(table, [family.name, axis, site, family.group(), variant]),
+            None => Ok(Vec::new()),
+        };
+        let original = tokens("original")?;
+        let places = slots(&original);
         for variant in variants {
-            let tokens = match predictions {
-                Some(table) => Token::read(table, [family.name, axis, site, variant])?,
-                None => Vec::new(),
-            };
-            if variant == "original" {
-                places = slots(&tokens);
-            }
             let of: Vec<&Confused> = of_axis.iter().copied().filter(|count| count.variant == variant).collect();
-            let absolute = if variant == "original" { Vec::new() } else { absolute(&tokens, &places) };
+            let absolute = if variant == "original" { Vec::new() } else { absolute(&tokens(variant)?, &places) };
             marked |= !absolute.is_empty();
             panels.push(panel(axis, variant, &of, &absolute));
         }
@@ -81,32 +80,35 @@ pub fn figure(
     })))
 }
 
-fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)]) -> Panel {
-    let classes = counts.iter().map(|count| count.y.max(count.predicted) + 1).max().unwrap_or(1);
-    // The first slot is the uppermost row.
-    let up = |y: i64| (classes - 1 - y) as f64;
-    let total = |y: i64| counts.iter().filter(|count| count.y == y).map(|count| count.n).sum::<i64>();
+fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(String, String)]) -> Panel {
+    let classes = distinct(
+        counts.iter().map(|count| count.y.as_str()).chain(counts.iter().map(|count| count.predicted.as_str())),
+    );
+    let place = |class: &str| classes.iter().position(|known| *known == class).unwrap_or(0);
+    let across = |class: &str| place(class) as f64;
+    // The first class is the uppermost row.
+    let up = |class: &str| (classes.len() - 1 - place(class)) as f64;
+    let total = |y: &str| counts.iter().filter(|count| count.y == y).map(|count| count.n).sum::<i64>();
     let cells = counts.iter().map(|count| Cell {
-        x: count.predicted as f64,
-        y: up(count.y),
-        value: (total(count.y) > 0).then(|| count.n as f64 / total(count.y) as f64),
+        x: across(&count.predicted),
+        y: up(&count.y),
+        value: (total(&count.y) > 0).then(|| count.n as f64 / total(&count.y) as f64),
         marked: false,
     });
-    let labels = counts.iter().map(|count| {
-        (count.predicted as f64, up(count.y), super::super::wording::grouped(count.n))
-    });
-    let ordinal = (0..classes).map(|y| (y as f64, up(y), ORDINAL));
-    let absolute = absolute.iter().map(|&(y, predicted)| (predicted as f64, up(y), ABSOLUTE));
+    let labels =
+        counts.iter().map(|count| (across(&count.predicted), up(&count.y), super::super::wording::grouped(count.n)));
+    let ordinal = classes.iter().map(|class| (across(class), up(class), ORDINAL));
+    let absolute = absolute.iter().map(|(y, predicted)| (across(predicted), up(y), ABSOLUTE));
     let body = Heatmap {
-        x: Axis::names("predicted slot", (1..=classes).map(|slot| slot.to_string())),
-        y: Axis::names("true slot", (1..=classes).rev().map(|slot| slot.to_string())),
+        x: Axis::names("predicted slot", classes.iter().copied()),
+        y: Axis::names("", classes.iter().rev().copied()),
         scale: Axis::linear("share of the row", 0.0, 1.0, Unit::Plain),
         colors: VIRIDIS,
         cells: cells.collect(),
-        labels: if classes <= 8 { labels.collect() } else { Vec::new() },
+        labels: if classes.len() <= 6 { labels.collect() } else { Vec::new() },
         frames: ordinal.chain(absolute).collect(),
     };
-    Panel::new(format!("{}: {}", wording::axis(axis), wording::variant(variant)), "", body)
+    Panel::new(format!("{}: {}", wording::axis(axis), wording::variant(variant)), "rows: true slot", body)
 }
 
 /// By how many pixels a variant shifts.
@@ -115,29 +117,27 @@ fn shift(variant: &str) -> i64 {
 }
 
 /// Which slot a patch belongs to in the images as they are: the commonest, the first of equals.
-fn slots(tokens: &[Token]) -> HashMap<(usize, usize), i64> {
-    let mut counts: HashMap<(usize, usize), Vec<i64>> = HashMap::new();
+fn slots(tokens: &[Token]) -> HashMap<(usize, usize), &str> {
+    let mut found: HashMap<(usize, usize), Vec<&str>> = HashMap::new();
     for Token { patch: Patch { row, col }, y, .. } in tokens {
-        counts.entry((*row, *col)).or_default().push(*y);
+        found.entry((*row, *col)).or_default().push(y);
     }
-    counts.into_iter().filter_map(|(patch, slots)| Some((patch, commonest(slots)?))).collect()
+    found.into_iter().filter_map(|(patch, slots)| Some((patch, commonest(slots)?))).collect()
 }
 
-/// For each true slot, the slot that a code of place gives its shifted patches.
-fn absolute(tokens: &[Token], places: &HashMap<(usize, usize), i64>) -> Vec<(i64, i64)> {
-    let mut found: Vec<(i64, i64)> = tokens
+/// For each true slot, the slot that a code of place gives its shifted patches, where that is another.
+fn absolute(tokens: &[Token], places: &HashMap<(usize, usize), &str>) -> Vec<(String, String)> {
+    let mut found: Vec<(&str, &str)> = tokens
         .iter()
-        .filter_map(|token| Some((token.y, *places.get(&(token.patch.row, token.patch.col))?)))
+        .filter_map(|token| Some((token.y.as_str(), *places.get(&(token.patch.row, token.patch.col))?)))
         .collect();
     found.sort_unstable();
-    found
-        .chunk_by(|a, b| a.0 == b.0)
-        .filter_map(|same| Some((same.first()?.0, commonest(same.iter().map(|(_, slot)| *slot).collect())?)))
-        .filter(|(y, slot)| y != slot)
-        .collect()
+    let same = found.chunk_by(|a, b| a.0 == b.0);
+    let of = same.filter_map(|same| Some((same.first()?.0, commonest(same.iter().map(|(_, slot)| *slot).collect())?)));
+    of.filter(|(y, slot)| y != slot).map(|(y, slot)| (y.to_owned(), slot.to_owned())).collect()
 }
 
-fn commonest(mut values: Vec<i64>) -> Option<i64> {
+fn commonest(mut values: Vec<&str>) -> Option<&str> {
     values.sort_unstable();
     let runs = values.chunk_by(|a, b| a == b).map(|run| (run.len(), run.first().copied()));
     runs.reduce(|best, next| if next.0 > best.0 { next } else { best })?.1
@@ -161,7 +161,8 @@ fn sentence(family: &Family, site: &str) -> String {
         margins.extend(ordinal.interval.zip(absolute.interval).map(|(a, b)| (a.0 - b.1, a.1 - b.0)));
     }
     if told.is_empty() {
-        return "The table has no shift control for this site, so it stays undecided whether the code is one of order.".into();
+        return "The table has no shift control for this site, so it stays undecided whether the code is one of order."
+            .into();
     }
     format!(
         "After a shift the predictions agree with the true slot in {}: {}.",
@@ -176,9 +177,12 @@ mod tests {
 
     #[test]
     fn a_code_of_place_puts_a_shifted_object_where_another_was() {
-        let token = |col, y| Token { item: "a".into(), patch: Patch { row: 0, col }, y };
-        let places = slots(&[token(1, 0), token(4, 1), token(7, 2), token(7, 2), token(7, 1)]);
-        assert_eq!(absolute(&[token(4, 0), token(7, 1), token(10, 2)], &places), [(0, 1), (1, 2)]);
-        assert!(absolute(&[token(1, 0)], &places).is_empty(), "the same slot is marked already");
+        let token = |(col, y): (usize, &str)| Token { item: "a".into(), patch: Patch { row: 0, col }, y: y.into() };
+        let original = [(1, "left"), (4, "middle"), (7, "right"), (7, "right"), (7, "middle")].map(token);
+        let places = slots(&original);
+        let moved = absolute(&[(4, "left"), (7, "middle"), (10, "right")].map(token), &places);
+        let moved: Vec<(&str, &str)> = moved.iter().map(|(y, slot)| (y.as_str(), slot.as_str())).collect();
+        assert_eq!(moved, [("left", "middle"), ("middle", "right")]);
+        assert!(absolute(&[token((1, "left"))], &places).is_empty(), "the same slot is framed already");
     }
 }

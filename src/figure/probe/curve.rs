@@ -16,10 +16,11 @@ use super::wording;
 const SITES: usize = 6;
 const COLORS: [Color; SITES] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY];
 
-/// Left: the code's length by training rows. Right: the compression by depth. A row an axis; None for a probe without a
+/// Left: bits a label by training rows. Right: the compression by depth. A row an axis; None for a probe without a
 /// code.
 pub fn figure(family: &Family, curve: &[Coded]) -> Option<Result<Figure, Undrawn>> {
-    let curve: Vec<&Coded> = curve.iter().filter(|point| point.probe == family.name).collect();
+    let own = |point: &&Coded| point.probe == family.name && point.group == family.group();
+    let curve: Vec<&Coded> = curve.iter().filter(own).collect();
     let axes: Vec<&str> =
         family.axes().into_iter().filter(|axis| curve.iter().any(|point| point.axis == *axis)).collect();
     if axes.is_empty() {
@@ -34,8 +35,8 @@ pub fn figure(family: &Family, curve: &[Coded]) -> Option<Result<Figure, Undrawn
         name: format!("probe-{}-mdl", family.name),
         title: format!("Probe “{}”: minimum description length", family.name),
         caption: format!(
-            "Online code: the labels of each block of images are sent with a probe fitted on the blocks before. Left: bits for \
-             all labels sent so far, by rows fitted on (logarithmic). Right: compression, the length of the uniform code over \
+            "Online code: the labels of each block of images are sent with a probe fitted on the blocks before. Left: bits a \
+             label of the next block, by rows fitted on (logarithmic). Right: compression, the length of the uniform code over \
              that of this one, by depth. Lines are means over {} orders of the images, bands their range; dashed: the uniform \
              code. {}",
             seeds.len(),
@@ -50,10 +51,8 @@ pub fn figure(family: &Family, curve: &[Coded]) -> Option<Result<Figure, Undrawn
 fn over_seeds(values: impl Iterator<Item = Option<f64>>) -> Option<Estimate> {
     let values: Vec<f64> = values.flatten().collect();
     let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-    (!values.is_empty()).then(|| Estimate {
-        value: values.iter().sum::<f64>() / values.len() as f64,
-        interval: Some((low, high)),
-    })
+    (!values.is_empty())
+        .then(|| Estimate { value: values.iter().sum::<f64>() / values.len() as f64, interval: Some((low, high)) })
 }
 
 fn lengths(family: &Family, axis: &str, curve: &[&Coded]) -> Panel {
@@ -64,7 +63,7 @@ fn lengths(family: &Family, axis: &str, curve: &[&Coded]) -> Panel {
         sizes.dedup();
         let at = |n: i64| {
             let here = curve.iter().filter(move |point| point.site == site && point.n_train == n);
-            over_seeds(here.map(|point| point.codelength))
+            over_seeds(here.map(|point| point.bits))
         };
         sizes.into_iter().filter(|n| *n > 0).map(|n| (n, at(n))).collect::<Vec<_>>()
     };
@@ -83,18 +82,20 @@ fn lengths(family: &Family, axis: &str, curve: &[&Coded]) -> Panel {
     let sizes = curve.iter().map(|point| point.n_train).filter(|n| *n > 0);
     let (low, high) = (sizes.clone().min().unwrap_or(1), sizes.max().unwrap_or(1));
     let ends = series.iter().flat_map(|line| &line.samples).filter_map(|sample| sample.estimate?.interval);
-    let most = ends.map(|(_, high)| high).fold(0.0, f64::max);
+    let uniform = family.classes(axis).map(|k| ((k as f64).log2(), CHANCE));
+    let most = ends.map(|(_, high)| high).chain(uniform.map(|(bits, _)| bits)).fold(0.0, f64::max);
     let keys = sites.iter().zip(&pens).map(|(site, pen)| Key::new(*site, Look::Marked(*pen)));
     let keys = keys.collect();
-    let undefined = (most <= 0.0).then(|| "undefined".to_owned());
+    let undefined = series.iter().all(|line| line.samples.is_empty()).then(|| "undefined".to_owned());
     let body = Lines {
         x: Axis::decades("rows fitted on", low as f64, high as f64),
-        y: Axis::from_zero("bits", most, Unit::Plain),
+        y: Axis::from_zero("bits a label", most, Unit::Plain),
         series,
+        references: uniform.into_iter().collect(),
         undefined,
         ..Lines::default()
     };
-    Panel::new(format!("{}: length of the code", wording::axis(axis)), "", body).keys(keys)
+    Panel::new(format!("{}: bits a label", wording::axis(axis)), "", body).keys(keys)
 }
 
 /// At most [`SITES`], evenly over depth, the one that stands for all among them.
@@ -168,9 +169,5 @@ fn sentence(family: &Family, axes: &[&str], curve: &[&Coded]) -> String {
     } else {
         "the site says anything about the labels, in every order of the images"
     };
-    format!(
-        "At {site} the labels are compressed by {}: {}.",
-        wording::list(&told),
-        Verdict::of(&margins).say(claim)
-    )
+    format!("At {site} the labels are compressed by {}: {}.", wording::list(&told), Verdict::of(&margins).say(claim))
 }

@@ -1,13 +1,13 @@
 //! The held-out number of a probe by depth: by group of tokens, by split, and beside its controls.
 
-use super::super::axis::{Axis, Unit};
 use super::super::Undrawn;
+use super::super::axis::{Axis, Unit};
 use super::super::canvas::Pen;
 use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::line::{CHANCE, Lines, Mark, Sample, Series};
 use super::super::table::Estimate;
 use super::super::theme::{BLUE, Color, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION};
-use super::family::{Family, depth_axis};
+use super::family::{Family, depth_axis, distinct};
 use super::rows::Measure;
 use super::{conclusion, wording};
 
@@ -25,7 +25,8 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
     let axes = family.axes();
     let groups = family.groups();
     let shown = |axis: &&str| {
-        groups.iter().any(|group| defined(&family.values(axis, group, split))) || defined(&family.all_cells(axis, split))
+        groups.iter().any(|group| defined(&family.values(axis, group, split)))
+            || defined(&family.all_cells(axis, split))
     };
     let axes: Vec<&str> = axes.into_iter().filter(shown).collect();
     if axes.is_empty() {
@@ -40,11 +41,7 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
         .collect();
     let n = Family::images(&rows);
     let first = groups.iter().find(|group| axes.iter().any(|axis| defined(&family.values(axis, group, split))));
-    let by_group = |axis: &str| match first {
-        Some(_) => groups_panel(family, axis, &groups),
-        None => cells_panel(family, axis),
-    };
-    let mut figure_rows = vec![row(&axes, by_group)];
+    let mut figure_rows = Vec::new();
     let mut caption = format!(
         "{} of the probe’s predictions for images it was not fitted on ({}; {n}), by depth; band: 95 % image-bootstrap \
          interval; dashed: chance.",
@@ -52,6 +49,7 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
         wording::split(split),
     );
     if let Some(group) = first {
+        figure_rows.push(row(&axes, |axis| groups_panel(family, axis, &groups)));
         if let Some(kind) = dotted(family) {
             let whose = if groups.len() > CONTROLLED { " of the first group" } else { "" };
             caption.push_str(&format!(" Dotted{whose}: {}.", wording::control(kind)));
@@ -64,8 +62,12 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
         }
         caption.push(' ');
         caption.push_str(&conclusion::at_site(family, group));
-    } else {
-        caption.push_str(" One thin line a patch; what that allows one to conclude is told with the map of the patches.");
+    }
+    if axes.iter().any(|axis| defined(&family.all_cells(axis, split))) {
+        figure_rows.push(row(&axes, |axis| cells_panel(family, axis)));
+        if first.is_none() {
+            caption.push_str(" What that allows one to conclude is told with the map of the patches.");
+        }
     }
     Ok(Figure { name, title, caption, keys: Vec::new(), rows: figure_rows })
 }
@@ -149,11 +151,15 @@ fn controls_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>)
     let own = Pen::solid(INK, 2.25);
     let mut keys = vec![Key::new("the probe", Look::Marked(own))];
     let mut lines = Vec::new();
-    for (place, kind) in family.kinds().into_iter().enumerate() {
+    for kind in family.kinds() {
         let rows = family.controlled(axis, group, split, kind);
-        let pen = Pen { dash: Some((5.0, 2.5)), width: 1.75, ..pen(place) };
-        lines.push(series(pen, &rows, |row| row.control, Mark::Bare));
-        keys.push(Key::new(wording::control(kind), Look::Line(pen)));
+        for variant in distinct(rows.iter().map(|row| row.variant.as_str())) {
+            let rows: Vec<&Measure> = rows.iter().copied().filter(|row| row.variant == variant).collect();
+            let pen = Pen { dash: Some((5.0, 2.5)), width: 1.75, ..pen(keys.len() - 1) };
+            lines.push(series(pen, &rows, |row| row.control, Mark::Bare));
+            let shift = variant.strip_prefix("shifted_").map(|pixels| format!(" ({} px)", pixels.replace('-', "−")));
+            keys.push(Key::new(format!("{}{}", wording::control(kind), shift.unwrap_or_default()), Look::Line(pen)));
+        }
     }
     let values = family.values(axis, group, split);
     lines.push(series(own, &values, |row| row.value, Mark::Full));
@@ -201,12 +207,7 @@ fn series(pen: Pen, rows: &[&Measure], pick: impl Fn(&Measure) -> Option<Estimat
 /// `chance` gives the dashed line.
 fn plot(family: &Family, chance: &[&Measure], lines: Vec<Series>) -> Lines {
     let metric = family.metric();
-    let chance = series(
-        CHANCE,
-        chance,
-        |row| row.chance.map(|value| Estimate { value, interval: None }),
-        Mark::Bare,
-    );
+    let chance = series(CHANCE, chance, |row| row.chance.map(|value| Estimate { value, interval: None }), Mark::Bare);
     let y = if metric == "r2" {
         // R² has no lower end; what is worse than the mean by more than this is drawn at the edge.
         Axis::linear(wording::metric(metric), R2_FLOOR, 1.0, Unit::Plain)

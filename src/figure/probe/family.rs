@@ -23,8 +23,7 @@ pub struct Place<'a> {
 /// Sites in the order in which they are looked for.
 const SITES: [&str; 3] = ["projector.out", "vision.out", "lm.0.resid"];
 /// Splits from the one that says most.
-const SPLITS: [&str; 5] =
-    ["held_out_content", "held_out_pair", "random_image", "held_out_position", "cross_setting"];
+const SPLITS: [&str; 5] = ["held_out_content", "held_out_pair", "random_image", "held_out_position", "cross_setting"];
 const METRICS: [&str; 4] = ["acc", "bal_acc", "r2", "auc"];
 const GROUPS: [&str; 3] = ["objects", "object_1", "last"];
 const FITS: [&str; 1] = ["standard"];
@@ -51,8 +50,18 @@ impl<'a> Family<'a> {
         first_of(&FITS, distinct(self.rows.iter().map(|row| row.fit.as_str())))
     }
 
+    /// The group that stands for all where only one can be shown.
+    pub fn group(&self) -> &'a str {
+        self.groups().first().copied().unwrap_or_default()
+    }
+
     pub fn axes(&self) -> Vec<&'a str> {
         ranked(&["horizontal", "vertical"], distinct(self.rows.iter().map(|row| row.axis.as_str())))
+    }
+
+    /// How many classes the label has along an axis.
+    pub fn classes(&self, axis: &str) -> Option<i64> {
+        self.rows.iter().filter(|row| row.axis == axis).find_map(|row| row.k).filter(|k| *k > 1)
     }
 
     /// From the one that says most.
@@ -73,8 +82,7 @@ impl<'a> Family<'a> {
 
     /// In the order of depth.
     pub fn places(&self) -> Vec<Place<'a>> {
-        let place =
-            |row: &&'a Measure| Place { depth: row.depth, tower: &row.tower, slot: row.slot, site: &row.site };
+        let place = |row: &&'a Measure| Place { depth: row.depth, tower: &row.tower, slot: row.slot, site: &row.site };
         let mut places: Vec<Place> = self.rows.iter().map(place).collect();
         places.sort();
         places.dedup();
@@ -123,13 +131,7 @@ impl<'a> Family<'a> {
     }
 
     /// The rows of any metric that have this control, in the order of depth.
-    pub fn of_metric(
-        &self,
-        metric: &str,
-        axis: &str,
-        kind: &str,
-        also: impl Fn(&Measure) -> bool,
-    ) -> Vec<&'a Measure> {
+    pub fn of_metric(&self, metric: &str, axis: &str, kind: &str, also: impl Fn(&Measure) -> bool) -> Vec<&'a Measure> {
         let fit = self.fit();
         let mut rows: Vec<&Measure> = self
             .rows
@@ -246,10 +248,9 @@ mod tests {
     fn what_is_shown_first_does_not_depend_on_the_numbers() {
         assert_eq!(first_of(&SITES, vec!["lm.3.resid", "projector.out"]), "projector.out");
         assert_eq!(first_of(&SITES, vec!["lm.3.resid", "lm.1.resid"]), "lm.3.resid");
-        assert_eq!(ranked(&SPLITS, vec!["random_image", "held_out_content", "new"]), [
-            "held_out_content",
-            "random_image",
-            "new"
-        ]);
+        assert_eq!(
+            ranked(&SPLITS, vec!["random_image", "held_out_content", "new"]),
+            ["held_out_content", "random_image", "new"]
+        );
     }
 }

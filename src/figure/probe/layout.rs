@@ -21,8 +21,7 @@ const CLAIMS: [&str; 2] = ["C1", "C2"];
 /// A map for each site and axis; None for a probe that does not read single patches.
 pub fn figure(family: &Family, claims: &[Claim]) -> Option<Result<Figure, Undrawn>> {
     let split = family.split();
-    let axes: Vec<&str> =
-        family.axes().into_iter().filter(|axis| !family.all_cells(axis, split).is_empty()).collect();
+    let axes: Vec<&str> = family.axes().into_iter().filter(|axis| !family.all_cells(axis, split).is_empty()).collect();
     if axes.is_empty() {
         return None;
     }
@@ -48,10 +47,7 @@ pub fn figure(family: &Family, claims: &[Claim]) -> Option<Result<Figure, Undraw
             counted(family, &axes, stands_for),
             concluded(claims)
         ),
-        keys: vec![
-            Key::new("not above chance", Look::Hatched(VOID)),
-            Key::new("always background", Look::Dot(INK)),
-        ],
+        keys: vec![Key::new("not above chance", Look::Hatched(VOID)), Key::new("always background", Look::Dot(INK))],
         rows: Row::grid(columns, 210.0, panels),
     }))
 }
@@ -124,7 +120,8 @@ fn counted(family: &Family, axes: &[&str], site: &str) -> String {
 /// The verdicts of the claims table.
 fn concluded(claims: &[Claim]) -> String {
     let of = |claim: &&Claim| CLAIMS.iter().any(|id| claim.claim.starts_with(id));
-    let told: Vec<String> = claims.iter().filter(of).map(|claim| format!("{} {}", claim.claim, claim.verdict)).collect();
+    let told: Vec<String> =
+        claims.iter().filter(of).map(|claim| format!("{} {}", claim.claim, claim.verdict)).collect();
     if told.is_empty() {
         return "The run has no claims table, so this alone leaves undecided what the background carries.".into();
     }

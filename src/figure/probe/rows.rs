@@ -29,10 +29,14 @@ pub struct Measure {
     pub metric: String,
     pub value: Option<Estimate>,
     pub chance: Option<f64>,
+    /// Classes.
+    pub k: Option<i64>,
     /// Images in the test sets.
     pub images: Option<i64>,
     /// "none" in the row of the number itself.
     pub control_kind: String,
+    /// The counterpart of the images that the control was made on, if it was one.
+    pub variant: String,
     pub control: Option<Estimate>,
     /// The number less its control, with a paired interval.
     pub selectivity: Option<Estimate>,
@@ -47,23 +51,14 @@ impl Measure {
     }
 
     pub fn rows(table: &Table) -> Result<Vec<Self>> {
-        let [probe, target, axis, site, tower, group, fit, split, metric, control_kind] = [
-            "probe",
-            "target",
-            "axis",
-            "site",
-            "tower",
-            "group",
-            "fit_mode",
-            "split",
-            "metric",
-            "control_kind",
-        ]
-        .map(|name| table.names(name));
+        let [probe, target, axis, site, tower, group, fit, split, metric, control_kind] =
+            ["probe", "target", "axis", "site", "tower", "group", "fit_mode", "split", "metric", "control_kind"]
+                .map(|name| table.names(name));
         let (probe, target, axis, site, tower) = (probe?, target?, axis?, site?, tower?);
         let (group, fit, split, metric, control_kind) = (group?, fit?, split?, metric?, control_kind?);
         let (slot, depth, cells) = (table.integers("slot")?, table.integers("depth")?, cells(table)?);
-        let background = table.texts("background")?;
+        let (background, variant) = (table.texts("background")?, table.texts("control_variant")?);
+        let k = table.numbers("k")?;
         let value = table.estimates("value", "ci_lo", "ci_hi")?;
         let control = table.estimates("control_value", "control_lo", "control_hi")?;
         let selectivity = table.estimates("selectivity", "selectivity_lo", "selectivity_hi")?;
@@ -89,8 +84,10 @@ impl Measure {
             metric: metric[i].clone(),
             value: value[i],
             chance: chance[i],
+            k: k[i].map(|k| k as i64),
             images: images[i].map(|images| images as i64),
             control_kind: control_kind[i].clone(),
+            variant: variant[i].clone().unwrap_or_default(),
             control: control[i],
             selectivity: selectivity[i],
             p_perm: p_perm[i],
@@ -115,6 +112,7 @@ pub struct Mapped {
     pub probe: String,
     pub axis: String,
     pub site: String,
+    pub group: String,
     /// original, blank, noise, `shifted_16`.
     pub variant: String,
     pub patch: Patch,
@@ -128,6 +126,7 @@ impl Mapped {
     pub fn read(run: &Path) -> Result<Vec<Self>> {
         let table = Table::open(run, "probe_map")?;
         let (probe, axis, site) = (table.names("probe")?, table.names("axis")?, table.names("site")?);
+        let group = table.names("group")?;
         let (variant, class) = (table.names("variant")?, table.names("class")?);
         let (prob, n, cells) = (table.numbers("prob")?, table.integers("n")?, cells(&table)?);
         let row = |i: usize| {
@@ -135,6 +134,7 @@ impl Mapped {
                 probe: probe[i].clone(),
                 axis: axis[i].clone(),
                 site: site[i].clone(),
+                group: group[i].clone(),
                 variant: variant[i].clone(),
                 patch: cells[i]?,
                 class: class[i].clone(),
@@ -152,9 +152,10 @@ pub struct Confused {
     pub probe: String,
     pub axis: String,
     pub site: String,
+    pub group: String,
     pub variant: String,
-    pub y: i64,
-    pub predicted: i64,
+    pub y: String,
+    pub predicted: String,
     pub n: i64,
 }
 
@@ -162,15 +163,17 @@ impl Confused {
     pub fn read(run: &Path) -> Result<Vec<Self>> {
         let table = Table::open(run, "probe_confusion")?;
         let (probe, axis, site) = (table.names("probe")?, table.names("axis")?, table.names("site")?);
+        let group = table.names("group")?;
         let variant = table.names("variant")?;
-        let (y, predicted, n) = (table.integers("y")?, table.integers("predicted")?, table.integers("n")?);
+        let (y, predicted, n) = (table.names("y")?, table.names("predicted")?, table.integers("n")?);
         let row = |i: usize| Self {
             probe: probe[i].clone(),
             axis: axis[i].clone(),
             site: site[i].clone(),
+            group: group[i].clone(),
             variant: variant[i].clone(),
-            y: y[i],
-            predicted: predicted[i],
+            y: y[i].clone(),
+            predicted: predicted[i].clone(),
             n: n[i],
         };
         Ok((0..table.height()).map(row).collect())
@@ -183,10 +186,11 @@ pub struct Coded {
     pub probe: String,
     pub axis: String,
     pub site: String,
+    pub group: String,
     pub n_train: i64,
-    /// Of the labels sent so far.
-    pub codelength: Option<f64>,
-    /// Of the uniform code over this one; more is better.
+    /// A label of the block that was sent next.
+    pub bits: Option<f64>,
+    /// The length of the uniform code over that of the whole of this one; more is better.
     pub compression: Option<f64>,
     pub seed: i64,
 }
@@ -195,14 +199,16 @@ impl Coded {
     pub fn read(run: &Path) -> Result<Vec<Self>> {
         let table = Table::open(run, "probe_curve")?;
         let (probe, axis, site) = (table.names("probe")?, table.names("axis")?, table.names("site")?);
+        let group = table.names("group")?;
         let (n_train, seed) = (table.integers("n_train")?, table.integers("seed")?);
-        let (codelength, compression) = (table.numbers("codelength")?, table.numbers("compression")?);
+        let (bits, compression) = (table.numbers("bits")?, table.numbers("compression")?);
         let row = |i: usize| Self {
             probe: probe[i].clone(),
             axis: axis[i].clone(),
             site: site[i].clone(),
+            group: group[i].clone(),
             n_train: n_train[i],
-            codelength: codelength[i],
+            bits: bits[i],
             compression: compression[i],
             seed: seed[i],
         };
@@ -246,18 +252,18 @@ impl Claim {
 pub struct Token {
     pub item: String,
     pub patch: Patch,
-    pub y: i64,
+    pub y: String,
 }
 
 impl Token {
     /// The tokens of one probe at one site and axis, in one variant of the images; each once, whatever the number of splits.
-    pub fn read(predictions: &Table, [probe, axis, site, variant]: [&str; 4]) -> Result<Vec<Self>> {
+    pub fn read(predictions: &Table, [probe, axis, site, group, variant]: [&str; 5]) -> Result<Vec<Self>> {
         let mut table = predictions.only("probe", probe)?;
-        for (name, value) in [("axis", axis), ("site", site), ("variant", variant)] {
+        for (name, value) in [("axis", axis), ("site", site), ("group", group), ("variant", variant)] {
             table = table.only(name, value)?;
         }
-        let (item, y, cells) = (table.names("item")?, table.integers("y")?, cells(&table)?);
-        let row = |i: usize| Some(Self { item: item[i].clone(), patch: cells[i]?, y: y[i] });
+        let (item, y, cells) = (table.names("item")?, table.names("y")?, cells(&table)?);
+        let row = |i: usize| Some(Self { item: item[i].clone(), patch: cells[i]?, y: y[i].clone() });
         let mut tokens: Vec<Self> = (0..table.height()).filter_map(row).collect();
         tokens.sort_by(|a, b| (&a.item, a.patch.row, a.patch.col).cmp(&(&b.item, b.patch.row, b.patch.col)));
         tokens.dedup_by(|a, b| a.item == b.item && a.patch == b.patch);

@@ -22,9 +22,7 @@ pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
     let margins = |axis: &str, kind: &str| -> Vec<(f64, f64, Estimate)> {
         let of = |(place, group): (usize, &&str)| {
             let rows = family.controlled(axis, group, split, kind);
-            rows.into_iter()
-                .filter_map(|row| Some((row.depth as f64, place as f64, margin(row)?)))
-                .collect::<Vec<_>>()
+            rows.into_iter().filter_map(|row| Some((row.depth as f64, place as f64, margin(row)?))).collect::<Vec<_>>()
         };
         groups.iter().rev().enumerate().flat_map(of).collect()
     };

@@ -2,8 +2,8 @@
 
 use super::super::Undrawn;
 use super::super::axis::{Axis, Unit};
-use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::canvas::Pen;
+use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::patches::{Cell, Patches};
 use super::super::table::Table;
 use super::super::theme::{ColorMap, DIVERGING, VIRIDIS, object_color};
@@ -14,6 +14,9 @@ use super::wording;
 use crate::error::Result;
 use crate::processor::{Grid, Patch};
 
+/// One number a patch.
+type Values = Vec<(Patch, Option<f64>)>;
+
 /// In a layout probe's rows this stands where a class would.
 const ACCURACY: &str = "acc";
 
@@ -22,7 +25,11 @@ const ACCURACY: &str = "acc";
 /// # Errors
 /// A predictions table that is not as documented.
 pub fn figures(family: &Family, maps: &[Mapped], predictions: Option<&Table>) -> Result<Vec<Result<Figure, Undrawn>>> {
-    let maps: Vec<&Mapped> = maps.iter().filter(|map| map.probe == family.name && map.class != ACCURACY).collect();
+    let maps: Vec<&Mapped> = maps
+        .iter()
+        .filter(|map| map.probe == family.name && map.class != ACCURACY)
+        .filter(|map| map.group == family.group())
+        .collect();
     let axes = family.axes().into_iter().filter(|axis| maps.iter().any(|map| map.axis == *axis));
     axes.map(|axis| {
         let maps: Vec<&Mapped> = maps.iter().copied().filter(|map| map.axis == axis).collect();
@@ -55,14 +62,15 @@ fn figure(
         cols: here.iter().map(|map| map.patch.col + 1).max().unwrap_or(1),
     };
     let tokens = match predictions {
-        Some(table) => Token::read(table, [family.name, axis, site, "original"])?,
+        Some(table) => Token::read(table, [family.name, axis, site, family.group(), "original"])?,
         None => Vec::new(),
     };
-    let regions: Vec<Vec<Patch>> = (0..classes.len()).map(|class| usual(&tokens, class as i64)).collect();
+    let regions: Vec<Vec<Patch>> = classes.iter().map(|class| usual(&tokens, class)).collect();
     let mut panels = Vec::new();
-    let mut add = |kind: &dyn Fn(&str) -> Vec<(Patch, Option<f64>)>, note: &str, scale: Axis, colors: ColorMap| {
+    let mut add = |kind: &dyn Fn(&str) -> Values, note: &str, scale: Axis, colors: ColorMap| {
         for (place, class) in classes.iter().enumerate() {
-            let cells = kind(class).into_iter().map(|(patch, value)| Cell { patch, value, hatched: false, dotted: false });
+            let cells =
+                kind(class).into_iter().map(|(patch, value)| Cell { patch, value, hatched: false, dotted: false });
             let body = Patches {
                 grid,
                 cells: cells.collect(),
@@ -71,20 +79,18 @@ fn figure(
                 colors,
                 pointer: None,
             };
-            panels.push(Panel::new(class_name(axis, class, place, classes.len()), note, body));
+            panels.push(Panel::new(format!("Slot “{class}”"), note, body));
         }
     };
     let plain = |variant: &'static str| {
         let of = &of;
-        move |class: &str| -> Vec<(Patch, Option<f64>)> {
-            of(variant, class).iter().map(|map| (map.patch, map.prob)).collect()
-        }
+        move |class: &str| -> Values { of(variant, class).iter().map(|map| (map.patch, map.prob)).collect() }
     };
     let whole = Axis::linear("mean probability", 0.0, 1.0, Unit::Plain);
     add(&plain("original"), &wording::variant("original"), whole.clone(), VIRIDIS);
     if has_blank {
         add(&plain("blank"), &wording::variant("blank"), whole, VIRIDIS);
-        let difference = |class: &str| -> Vec<(Patch, Option<f64>)> {
+        let difference = |class: &str| -> Values {
             let blank = of("blank", class);
             let less = |map: &&Mapped| {
                 let other = blank.iter().find(|other| other.patch == map.patch).and_then(|other| other.prob);
@@ -96,8 +102,7 @@ fn figure(
     }
     let outlined = regions.iter().any(|region| !region.is_empty());
     let keys = (0..classes.len()).filter(|_| outlined).map(|place| {
-        let label = format!("object of {}", class_name(axis, classes[place], place, classes.len()));
-        Key::new(label, Look::Frame(Pen::solid(object_color(place + 1), 2.0)))
+        Key::new(format!("the object of “{}”", classes[place]), Look::Frame(Pen::solid(object_color(place + 1), 2.0)))
     });
     let outlines = if outlined {
         " Outlined: patches that the slot’s object covers in at least half of the images."
@@ -119,7 +124,7 @@ fn figure(
 }
 
 /// The patches that carry this class in at least half of the images that have it.
-fn usual(tokens: &[Token], class: i64) -> Vec<Patch> {
+fn usual(tokens: &[Token], class: &str) -> Vec<Patch> {
     let images = distinct(tokens.iter().filter(|token| token.y == class).map(|token| token.item.as_str())).len();
     let mut patches: Vec<Patch> = tokens.iter().filter(|token| token.y == class).map(|token| token.patch).collect();
     patches.sort_by_key(|patch| (patch.row, patch.col));
@@ -127,17 +132,10 @@ fn usual(tokens: &[Token], class: i64) -> Vec<Patch> {
     often.filter_map(|same| same.first().copied()).collect()
 }
 
-/// The tables number classes or name them.
-fn class_name(axis: &str, class: &str, place: usize, count: usize) -> String {
-    if class.parse::<usize>().is_ok() { wording::slot(axis, place, count) } else { class.replace('_', " ") }
-}
-
 /// What the share of patches that follow the strips, with and without objects, allows one to conclude.
 fn sentence(family: &Family, axis: &str, site: &str) -> String {
     let rows = family.of_metric("strip_index", axis, "blank", |row| row.site == site);
-    let Some((row, with, difference)) =
-        rows.into_iter().find_map(|row| Some((row, row.value?, margin(row)?)))
-    else {
+    let Some((row, with, difference)) = rows.into_iter().find_map(|row| Some((row, row.value?, margin(row)?))) else {
         return "The table has no strip index for this site, so strips alone leave undecided whether they come from the objects."
             .into();
     };
@@ -158,10 +156,11 @@ mod tests {
 
     #[test]
     fn a_region_is_what_at_least_half_of_the_images_cover() {
-        let token = |item: &str, col, y| Token { item: item.into(), patch: Patch { row: 0, col }, y };
-        let tokens = [token("a", 1, 0), token("b", 1, 0), token("b", 2, 0), token("c", 3, 0), token("a", 5, 1)];
-        assert_eq!(usual(&tokens, 0), [Patch { row: 0, col: 1 }]);
-        assert_eq!(usual(&tokens, 1), [Patch { row: 0, col: 5 }]);
-        assert!(usual(&tokens, 2).is_empty());
+        let token = |item: &str, col, y: &str| Token { item: item.into(), patch: Patch { row: 0, col }, y: y.into() };
+        let tokens = [("a", 1, "left"), ("b", 1, "left"), ("b", 2, "left"), ("c", 3, "left"), ("a", 5, "right")]
+            .map(|(item, col, y)| token(item, col, y));
+        assert_eq!(usual(&tokens, "left"), [Patch { row: 0, col: 1 }]);
+        assert_eq!(usual(&tokens, "right"), [Patch { row: 0, col: 5 }]);
+        assert!(usual(&tokens, "middle").is_empty());
     }
 }

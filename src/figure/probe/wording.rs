@@ -97,16 +97,6 @@ pub fn claim(target: &str) -> &'static str {
     }
 }
 
-/// Class `index` of `count` of a slot probe, along its axis.
-pub fn slot(axis: &str, index: usize, count: usize) -> String {
-    let ends = if axis == "vertical" { ["uppermost", "lowest"] } else { ["leftmost", "rightmost"] };
-    match index {
-        0 => format!("slot 1, {}", ends[0]),
-        last if last + 1 == count => format!("slot {count}, {}", ends[1]),
-        between => format!("slot {}", between + 1),
-    }
-}
-
 /// Counterparts of the images.
 pub fn variant(name: &str) -> String {
     match name {
@@ -156,7 +146,6 @@ mod tests {
         assert_eq!(group("strip_minus_object_2"), "strip without object 2");
         assert_eq!(group("random_background_1"), "random background 1");
         assert_eq!(variant("shifted_-16"), "objects shifted by −16 pixels");
-        assert_eq!([0, 1, 2].map(|k| slot("vertical", k, 3)), ["slot 1, uppermost", "slot 2", "slot 3, lowest"]);
     }
 
     #[test]

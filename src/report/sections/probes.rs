@@ -34,8 +34,10 @@ fn verdict(claims: &[Claim]) -> Verdict {
     if short.is_empty() {
         return Verdict { short: "Nothing decided.".into(), long: "The study’s probes test no claim.".into() };
     }
-    let reasons: Vec<String> =
-        claims.iter().map(|claim| format!("{} is {}: {}.", claim.claim, claim.verdict, sentence(&claim.reason))).collect();
+    let reasons: Vec<String> = claims
+        .iter()
+        .map(|claim| format!("{} is {}: {}.", claim.claim, claim.verdict, sentence(&claim.reason)))
+        .collect();
     Verdict { short: short.join(" "), long: reasons.join(" ") }
 }
 
@@ -57,7 +59,9 @@ fn findings(family: &Family) -> Vec<Headline> {
     let mut lines = Vec::new();
     for axis in family.axes() {
         for group in family.groups() {
-            let Some(row) = family.values(axis, group, split).into_iter().find(|row| row.site == site) else { continue };
+            let Some(row) = family.values(axis, group, split).into_iter().find(|row| row.site == site) else {
+                continue;
+            };
             let controls: Vec<String> = family
                 .kinds()
                 .into_iter()
@@ -92,8 +96,12 @@ fn findings(family: &Family) -> Vec<Headline> {
 /// Of a layout probe: the range over its patches.
 fn patches(family: &Family) -> Option<Headline> {
     let (site, split) = (family.site(), family.split());
-    let cells: Vec<_> =
-        family.axes().into_iter().flat_map(|axis| family.cells(axis, split, site)).filter(|row| row.value.is_some()).collect();
+    let cells: Vec<_> = family
+        .axes()
+        .into_iter()
+        .flat_map(|axis| family.cells(axis, split, site))
+        .filter(|row| row.value.is_some())
+        .collect();
     let values = || cells.iter().filter_map(|row| row.value).map(|value| value.value);
     let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
     Some(Headline {
