@@ -115,7 +115,7 @@ pub fn at_site(family: &Family, group: &str) -> String {
         "At {site} ({}, {}) {} is {} and {because}: {}{though}.",
         wording::group(group),
         wording::split(split),
-        wording::metric(family.metric()),
+        wording::metric(family.metric),
         wording::list(&read),
         verdict.say(wording::claim(family.target))
     )

@@ -149,7 +149,7 @@ fn sentence(family: &Family, site: &str) -> String {
     let mut margins = Vec::new();
     for axis in family.axes() {
         let find = |kind: &str| {
-            let rows = family.of_metric(family.metric(), axis, kind, |row| row.site == site);
+            let rows = family.of_metric(family.metric, axis, kind, |row| row.site == site);
             rows.into_iter().find_map(|row| row.control)
         };
         let Some((ordinal, absolute)) = find("shift_ordinal").zip(find("shift_absolute")) else { continue };

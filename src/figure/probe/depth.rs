@@ -20,7 +20,7 @@ const DOTTED: [&str; 5] = ["control_content", "control_location", "geometry_only
 /// Rows of panels: by group, by split (of the first group), by control (of the first group); an axis of the image a column.
 pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
     let name = format!("probe-{}-depth", family.name);
-    let title = format!("Probe “{}”: {} by depth", family.name, wording::metric(family.metric()));
+    let title = format!("Probe “{}”: {} by depth", family.name, wording::metric(family.metric));
     let split = family.split();
     let axes = family.axes();
     let groups = family.groups();
@@ -45,7 +45,7 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
     let mut caption = format!(
         "{} of the probe’s predictions for images it was not fitted on ({}; {n}), by depth; band: 95 % image-bootstrap \
          interval; dashed: chance.",
-        wording::capital(wording::metric(family.metric())),
+        wording::capital(wording::metric(family.metric)),
         wording::split(split),
     );
     if let Some(group) = first {
@@ -206,7 +206,7 @@ fn series(pen: Pen, rows: &[&Measure], pick: impl Fn(&Measure) -> Option<Estimat
 
 /// `chance` gives the dashed line.
 fn plot(family: &Family, chance: &[&Measure], lines: Vec<Series>) -> Lines {
-    let metric = family.metric();
+    let metric = family.metric;
     let chance = series(CHANCE, chance, |row| row.chance.map(|value| Estimate { value, interval: None }), Mark::Bare);
     let y = if metric == "r2" {
         // R² has no lower end; what is worse than the mean by more than this is drawn at the edge.

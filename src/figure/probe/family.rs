@@ -8,6 +8,9 @@ use super::wording;
 pub struct Family<'a> {
     pub name: &'a str,
     pub target: &'a str,
+    /// The metric that figures show.
+    pub metric: &'a str,
+    fit: &'a str,
     rows: Vec<&'a Measure>,
 }
 
@@ -37,17 +40,11 @@ impl<'a> Family<'a> {
         let names = distinct(rows.iter().map(|row| row.probe.as_str()));
         let family = |name: &'a str| {
             let rows: Vec<&Measure> = rows.iter().filter(|row| row.probe == name).collect();
-            Self { name, target: rows.first().map_or("", |row| row.target.as_str()), rows }
+            let metric = first_of(&METRICS, distinct(rows.iter().map(|row| row.metric.as_str())));
+            let fit = first_of(&FITS, distinct(rows.iter().map(|row| row.fit.as_str())));
+            Self { name, target: rows.first().map_or("", |row| row.target.as_str()), metric, fit, rows }
         };
         names.into_iter().map(family).collect()
-    }
-
-    pub fn metric(&self) -> &'a str {
-        first_of(&METRICS, distinct(self.rows.iter().map(|row| row.metric.as_str())))
-    }
-
-    fn fit(&self) -> &'a str {
-        first_of(&FITS, distinct(self.rows.iter().map(|row| row.fit.as_str())))
     }
 
     /// The group that stands for all where only one can be shown.
@@ -66,7 +63,7 @@ impl<'a> Family<'a> {
 
     /// From the one that says most.
     pub fn splits(&self) -> Vec<&'a str> {
-        let shown = self.rows.iter().filter(|row| row.metric == self.metric() && row.value.is_some());
+        let shown = self.rows.iter().filter(|row| row.metric == self.metric && row.value.is_some());
         ranked(&SPLITS, distinct(shown.map(|row| row.split.as_str())))
     }
 
@@ -115,8 +112,8 @@ impl<'a> Family<'a> {
     }
 
     fn own(&self, rows: impl Iterator<Item = &'a Measure>, axis: &str, split: &str) -> Vec<&'a Measure> {
-        let (metric, fit) = (self.metric(), self.fit());
-        let asked = |row: &&Measure| row.axis == axis && row.split == split && row.metric == metric && row.fit == fit;
+        let asked =
+            |row: &&Measure| row.axis == axis && row.split == split && row.metric == self.metric && row.fit == self.fit;
         let mut rows: Vec<&Measure> = rows.filter(asked).collect();
         let key = |row: &Measure| (row.depth, row.cell.map(|cell| (cell.row, cell.col)));
         // Where the number has no row of its own, every row of a control repeats it.
@@ -127,17 +124,16 @@ impl<'a> Family<'a> {
 
     /// The number beside one control, at every site where that was made, in the order of depth.
     pub fn controlled(&self, axis: &str, group: &str, split: &str, kind: &str) -> Vec<&'a Measure> {
-        self.of_metric(self.metric(), axis, kind, |row| row.group == group && row.split == split)
+        self.of_metric(self.metric, axis, kind, |row| row.group == group && row.split == split)
     }
 
     /// The rows of any metric that have this control, in the order of depth.
     pub fn of_metric(&self, metric: &str, axis: &str, kind: &str, also: impl Fn(&Measure) -> bool) -> Vec<&'a Measure> {
-        let fit = self.fit();
         let mut rows: Vec<&Measure> = self
             .rows
             .iter()
             .copied()
-            .filter(|row| row.cell.is_none() && row.axis == axis && row.metric == metric && row.fit == fit)
+            .filter(|row| row.cell.is_none() && row.axis == axis && row.metric == metric && row.fit == self.fit)
             .filter(|row| row.control_kind == kind && (row.control.is_some() || row.selectivity.is_some()) && also(row))
             .collect();
         rows.sort_by_key(|row| row.depth);
@@ -146,7 +142,7 @@ impl<'a> Family<'a> {
 
     /// Every control that any row has, in a fixed order.
     pub fn kinds(&self) -> Vec<&'a str> {
-        let rows = self.rows.iter().filter(|row| row.metric == self.metric() && row.control.is_some());
+        let rows = self.rows.iter().filter(|row| row.metric == self.metric && row.control.is_some());
         let kinds = distinct(rows.map(|row| row.control_kind.as_str()).filter(|kind| *kind != NO_CONTROL));
         ranked(&wording::CONTROLS, kinds)
     }

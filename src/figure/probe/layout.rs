@@ -41,7 +41,7 @@ pub fn figure(family: &Family, claims: &[Claim]) -> Option<Result<Figure, Undraw
         caption: format!(
             "Each patch has a probe of its own, over all images; its {} on images held out ({}; {}). The mark on the colour \
              bar is chance. {} {}",
-            wording::metric(family.metric()),
+            wording::metric(family.metric),
             wording::split(split),
             Family::images(&shown),
             counted(family, &axes, stands_for),

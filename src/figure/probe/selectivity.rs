@@ -56,7 +56,7 @@ pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
         caption: format!(
             "{} on images held out ({}) less that of the control named above each panel; white is none, and grey was not \
              measured. Dots: the 95 % image-bootstrap interval of the difference lies above zero, each cell by itself. {}",
-            wording::capital(wording::metric(family.metric())),
+            wording::capital(wording::metric(family.metric)),
             wording::split(split),
             sentence(&all)
         ),

@@ -78,7 +78,7 @@ fn findings(family: &Family) -> Vec<Headline> {
             lines.push(Headline {
                 name: format!(
                     "{} of {} ({}, {axis}, {site}, {})",
-                    wording::metric(family.metric()),
+                    wording::metric(family.metric),
                     family.name,
                     wording::group(group),
                     wording::split(split)
@@ -111,7 +111,7 @@ fn patches(family: &Family) -> Option<Headline> {
         note: format!(
             "{} patches, each with a probe of its own: {} from {} to {}; {} images",
             cells.len(),
-            wording::metric(family.metric()),
+            wording::metric(family.metric),
             wording::number(low),
             wording::number(high),
             count_range(cells.iter().filter_map(|row| row.images))
