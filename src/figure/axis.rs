@@ -238,7 +238,7 @@ impl<'a> Plot<'a> {
         let Area { left, top, right, bottom } = self.area;
         for pair in self.x.stretches.windows(2) {
             let x = self.across((pair[0].high + pair[1].low) / 2.0);
-            canvas.line(&[(x, top), (x, bottom + BOTTOM - 8.0)], Pen::solid(AXIS, 1.0));
+            canvas.line(&[(x, top), (x, bottom + TICK_LENGTH)], Pen::solid(AXIS, 1.0));
         }
         let widths: Vec<f64> =
             self.x.stretches.iter().map(|part| font::width(&part.name, LABEL, Weight::Regular)).collect();

@@ -1,12 +1,12 @@
 //! What the controls allow to conclude, in one sentence, by a rule that was fixed before the numbers were seen.
 //!
-//! A number *supports* its claim if its margin over every control that decides lies above zero with its whole interval;
+//! Where `tables/probe_claims` judges a probe, its verdicts are the sentence. Elsewhere a number *supports* its claim if its margin over every control that decides lies above zero with its whole interval;
 //! it *refutes* it if the margin over any of them lies at or below zero with its whole interval, or if what is left after
 //! a shift is no more than chance; anything else leaves it *undecided*, and so does a number without a control.
 
 use super::super::table::Estimate;
 use super::family::Family;
-use super::rows::Measure;
+use super::rows::{Claim, Measure};
 use super::wording;
 
 /// The controls that decide: they hold everything that gives a label away without the network.
@@ -54,19 +54,70 @@ pub fn margin(row: &Measure) -> Option<Estimate> {
     })
 }
 
-/// Of a group of tokens at the site that stands for all, over all axes.
-pub fn at_site(family: &Family, group: &str) -> String {
-    let (site, split) = (family.site(), family.split());
+/// What the claims table says of this probe at the site and group that stand for all, as a sentence; None where it says
+/// nothing.
+pub fn by_rule(family: &Family) -> Option<String> {
+    let judged = verdicts(&family.claims(), family.axes().len() > 1);
+    (!judged.is_empty()).then(|| format!("By the rule fixed beforehand, at {} this {judged}.", family.site()))
+}
+
+/// "supports that … (0.41, 0.36 to 0.46) and refutes that …", one part a claim and axis.
+pub fn verdicts(claims: &[&Claim], several_axes: bool) -> String {
+    let say = |claim: &&Claim| {
+        let verb = match claim.verdict.as_str() {
+            "supported" => "supports that",
+            "refuted" => "refutes that",
+            _ => "leaves undecided whether",
+        };
+        let axis = several_axes.then(|| claim.axis.clone());
+        let number = claim.number.map(wording::estimate);
+        let told: Vec<String> = axis.into_iter().chain(number).collect();
+        let told = if told.is_empty() { String::new() } else { format!(" [{}]", told.join(" ")) };
+        format!("{verb} {}{told}", wording::judged(&claim.claim).unwrap_or(&claim.test))
+    };
+    wording::list(&claims.iter().map(say).collect::<Vec<_>>())
+}
+
+/// Of the site and group that stand for all, over all axes: by the claims table, else by the rule of this file.
+pub fn at_site(family: &Family) -> String {
+    let (site, group) = (family.site(), family.group());
+    let judged = by_rule(family);
+    let split = if judged.is_some() { family.split() } else { family.control_split() };
+    let values = family.axes().into_iter().flat_map(|axis| family.values(axis, group, split));
+    let values: Vec<&Measure> = values.filter(|row| row.site == site && row.value.is_some()).collect();
+    let several = family.axes().len() > 1;
+    let read: Vec<String> = values
+        .iter()
+        .filter_map(|row| {
+            let axis = if several { format!("{} ", row.axis) } else { String::new() };
+            Some(format!("{axis}{}", wording::estimate(row.value?)))
+        })
+        .collect();
+    if read.is_empty() {
+        return format!("At {site} there is no number, so nothing can be concluded.");
+    }
+    let number = format!(
+        "{} at {site} ({}, {}) is {}",
+        wording::capital(wording::metric(family.metric)),
+        wording::group(group),
+        wording::split(split),
+        wording::list(&read),
+    );
+    match judged {
+        Some(judged) => format!("{number}. {judged}"),
+        None => format!("{number} and {}.", by_margins(family)),
+    }
+}
+
+/// "its smallest margin, over …, is …: this supports that …".
+fn by_margins(family: &Family) -> String {
+    let (site, split, group) = (family.site(), family.control_split(), family.group());
     let here = |kind: &'static str| {
         let rows = family.axes().into_iter().flat_map(move |axis| family.controlled(axis, group, split, kind));
         rows.filter(|row| row.site == site)
     };
-    let values: Vec<&Measure> = family
-        .axes()
-        .into_iter()
-        .flat_map(|axis| family.values(axis, group, split))
-        .filter(|row| row.site == site && row.value.is_some())
-        .collect();
+    let several = family.axes().len() > 1;
+    let on = |row: &Measure| if several { format!(" ({})", row.axis) } else { String::new() };
     let deciding: Vec<(&Measure, Estimate, (f64, f64))> =
         DECIDING.into_iter().flat_map(here).filter_map(with_margin).collect();
     let ends: Vec<(f64, f64)> = deciding.iter().map(|(.., ends)| *ends).collect();
@@ -75,13 +126,6 @@ pub fn at_site(family: &Family, group: &str) -> String {
         high.zip(row.chance).is_some_and(|(high, chance)| high <= chance)
     });
     let verdict = if lost.is_some() { Verdict::Refutes } else { Verdict::of(&ends) };
-    let several = family.axes().len() > 1;
-    let on = |row: &Measure| if several { format!(" ({})", row.axis) } else { String::new() };
-    let read: Vec<String> =
-        values.iter().filter_map(|row| Some(format!("{}{}", wording::estimate(row.value?), on(row)))).collect();
-    if read.is_empty() {
-        return format!("At {site} there is no number, so nothing can be concluded.");
-    }
     let end = |(_, _, (low, high)): &&(&Measure, Estimate, (f64, f64))| {
         if verdict == Verdict::Refutes { *high } else { *low }
     };
@@ -111,14 +155,7 @@ pub fn at_site(family: &Family, group: &str) -> String {
         })
         .collect();
     let though = if as_far.is_empty() { String::new() } else { format!(", though {}", wording::list(&as_far)) };
-    format!(
-        "At {site} ({}, {}) {} is {} and {because}: {}{though}.",
-        wording::group(group),
-        wording::split(split),
-        wording::metric(family.metric),
-        wording::list(&read),
-        verdict.say(wording::claim(family.target))
-    )
+    format!("{because}: {}{though}", verdict.say(wording::claim(family.target)))
 }
 
 fn with_margin(row: &Measure) -> Option<(&Measure, Estimate, (f64, f64))> {
@@ -145,7 +182,7 @@ mod tests {
     }
 
     fn says(rows: &[Measure]) -> String {
-        at_site(&Family::all(rows)[0], "objects")
+        at_site(&Family::all(rows, &[])[0])
     }
 
     #[test]
@@ -179,6 +216,32 @@ mod tests {
         assert!(said.contains("no control was made that could decide") && said.contains("undecided"), "{said}");
         let none = Measure { value: None, ..row("control_content", (0.9, 0.8, 1.0), None) };
         assert!(says(&[none]).contains("nothing can be concluded"));
+    }
+
+    #[test]
+    fn the_claims_table_has_the_last_word() {
+        let claim = |claim: &str, verdict: &str| Claim {
+            claim: claim.into(),
+            probe: "slot".into(),
+            axis: "horizontal".into(),
+            site: "projector.out".into(),
+            group: "objects".into(),
+            test: String::new(),
+            number: Some(Estimate { value: 0.4, interval: Some((0.3, 0.5)) }),
+            control: String::new(),
+            verdict: verdict.into(),
+            reason: String::new(),
+        };
+        let claims = [
+            claim("slot_absolute", "supported"),
+            claim("slot_ordinal", "refuted"),
+            Claim { site: "lm.0.resid".into(), ..claim("slot_absolute", "undecided") },
+        ];
+        let rows = [row("control_content", (0.9, 0.8, 1.0), Some((-0.05, 0.15)))];
+        let said = at_site(&Family::all(&rows, &claims)[0]);
+        let expected = "this supports that the slot code is one of absolute positions [0.40 (0.30 to 0.50)] and refutes that the \
+                        slot code is one of order";
+        assert!(said.contains(expected) && !said.contains("undecided"), "{said}");
     }
 
     #[test]

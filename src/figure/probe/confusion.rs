@@ -80,7 +80,7 @@ pub fn figure(
     })))
 }
 
-fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(String, String)]) -> Panel {
+fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)]) -> Panel {
     let classes = distinct(
         counts.iter().map(|count| count.y.as_str()).chain(counts.iter().map(|count| count.predicted.as_str())),
     );
@@ -98,7 +98,9 @@ fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(String, S
     let labels =
         counts.iter().map(|count| (across(&count.predicted), up(&count.y), super::super::wording::grouped(count.n)));
     let ordinal = classes.iter().map(|class| (across(class), up(class), ORDINAL));
-    let absolute = absolute.iter().map(|(y, predicted)| (across(predicted), up(y), ABSOLUTE));
+    let name = |class: i64| usize::try_from(class).ok().and_then(|class| classes.get(class)).copied();
+    let absolute =
+        absolute.iter().filter_map(|&(y, predicted)| Some((across(name(predicted)?), up(name(y)?), ABSOLUTE)));
     let body = Heatmap {
         x: Axis::names("predicted slot", classes.iter().copied()),
         y: Axis::names("", classes.iter().rev().copied()),
@@ -117,27 +119,25 @@ fn shift(variant: &str) -> i64 {
 }
 
 /// Which slot a patch belongs to in the images as they are: the commonest, the first of equals.
-fn slots(tokens: &[Token]) -> HashMap<(usize, usize), &str> {
-    let mut found: HashMap<(usize, usize), Vec<&str>> = HashMap::new();
+fn slots(tokens: &[Token]) -> HashMap<(usize, usize), i64> {
+    let mut found: HashMap<(usize, usize), Vec<i64>> = HashMap::new();
     for Token { patch: Patch { row, col }, y, .. } in tokens {
-        found.entry((*row, *col)).or_default().push(y);
+        found.entry((*row, *col)).or_default().push(*y);
     }
     found.into_iter().filter_map(|(patch, slots)| Some((patch, commonest(slots)?))).collect()
 }
 
 /// For each true slot, the slot that a code of place gives its shifted patches, where that is another.
-fn absolute(tokens: &[Token], places: &HashMap<(usize, usize), &str>) -> Vec<(String, String)> {
-    let mut found: Vec<(&str, &str)> = tokens
-        .iter()
-        .filter_map(|token| Some((token.y.as_str(), *places.get(&(token.patch.row, token.patch.col))?)))
-        .collect();
+fn absolute(tokens: &[Token], places: &HashMap<(usize, usize), i64>) -> Vec<(i64, i64)> {
+    let mut found: Vec<(i64, i64)> =
+        tokens.iter().filter_map(|token| Some((token.y, *places.get(&(token.patch.row, token.patch.col))?))).collect();
     found.sort_unstable();
     let same = found.chunk_by(|a, b| a.0 == b.0);
     let of = same.filter_map(|same| Some((same.first()?.0, commonest(same.iter().map(|(_, slot)| *slot).collect())?)));
-    of.filter(|(y, slot)| y != slot).map(|(y, slot)| (y.to_owned(), slot.to_owned())).collect()
+    of.filter(|(y, slot)| y != slot).collect()
 }
 
-fn commonest(mut values: Vec<&str>) -> Option<&str> {
+fn commonest(mut values: Vec<i64>) -> Option<i64> {
     values.sort_unstable();
     let runs = values.chunk_by(|a, b| a == b).map(|run| (run.len(), run.first().copied()));
     runs.reduce(|best, next| if next.0 > best.0 { next } else { best })?.1
@@ -177,12 +177,10 @@ mod tests {
 
     #[test]
     fn a_code_of_place_puts_a_shifted_object_where_another_was() {
-        let token = |(col, y): (usize, &str)| Token { item: "a".into(), patch: Patch { row: 0, col }, y: y.into() };
-        let original = [(1, "left"), (4, "middle"), (7, "right"), (7, "right"), (7, "middle")].map(token);
+        let token = |(col, y): (usize, i64)| Token { item: "a".into(), patch: Patch { row: 0, col }, y };
+        let original = [(1, 0), (4, 1), (7, 2), (7, 2), (7, 1)].map(token);
         let places = slots(&original);
-        let moved = absolute(&[(4, "left"), (7, "middle"), (10, "right")].map(token), &places);
-        let moved: Vec<(&str, &str)> = moved.iter().map(|(y, slot)| (y.as_str(), slot.as_str())).collect();
-        assert_eq!(moved, [("left", "middle"), ("middle", "right")]);
-        assert!(absolute(&[token((1, "left"))], &places).is_empty(), "the same slot is framed already");
+        assert_eq!(absolute(&[(4, 0), (7, 1), (10, 2)].map(token), &places), [(0, 1), (1, 2)]);
+        assert!(absolute(&[token((1, 0))], &places).is_empty(), "the same slot is framed already");
     }
 }

@@ -15,7 +15,8 @@ const HEIGHT: f64 = 230.0;
 /// More groups than this, and only the first one's control is drawn.
 const CONTROLLED: usize = 3;
 /// Which control a group's dotted line is, the first that was made.
-const DOTTED: [&str; 5] = ["control_content", "control_location", "geometry_only", "untrained", "shuffled"];
+const DOTTED: [&str; 7] =
+    ["control_content", "control_location", "geometry_only", "untrained", "pixels", "majority", "shuffled"];
 
 /// Rows of panels: by group, by split (of the first group), by control (of the first group); an axis of the image a column.
 pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
@@ -57,17 +58,14 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
         if family.splits().len() > 1 {
             figure_rows.push(row(&axes, |axis| splits_panel(family, axis, group)));
         }
-        if !family.kinds().is_empty() {
+        if !family.kinds(family.control_split()).is_empty() {
             figure_rows.push(row(&axes, |axis| controls_panel(family, axis, group)));
         }
         caption.push(' ');
-        caption.push_str(&conclusion::at_site(family, group));
-    }
-    if axes.iter().any(|axis| defined(&family.all_cells(axis, split))) {
+        caption.push_str(&conclusion::at_site(family));
+    } else {
         figure_rows.push(row(&axes, |axis| cells_panel(family, axis)));
-        if first.is_none() {
-            caption.push_str(" What that allows one to conclude is told with the map of the patches.");
-        }
+        caption.push_str(" What that allows one to conclude is told with the map of the patches.");
     }
     Ok(Figure { name, title, caption, keys: Vec::new(), rows: figure_rows })
 }
@@ -147,11 +145,11 @@ fn splits_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>) {
 }
 
 fn controls_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>) {
-    let split = family.split();
+    let split = family.control_split();
     let own = Pen::solid(INK, 2.25);
     let mut keys = vec![Key::new("the probe", Look::Marked(own))];
     let mut lines = Vec::new();
-    for kind in family.kinds() {
+    for kind in family.kinds(split) {
         let rows = family.controlled(axis, group, split, kind);
         for variant in distinct(rows.iter().map(|row| row.variant.as_str())) {
             let rows: Vec<&Measure> = rows.iter().copied().filter(|row| row.variant == variant).collect();
@@ -169,7 +167,7 @@ fn controls_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>)
 }
 
 fn dotted<'a>(family: &Family<'a>) -> Option<&'a str> {
-    let kinds = family.kinds();
+    let kinds = family.kinds(family.split());
     DOTTED.iter().find_map(|wanted| kinds.iter().find(|kind| *kind == wanted)).copied()
 }
 

@@ -1,7 +1,7 @@
 //! The rows of one probe, and which of them a figure shows first. The choice is fixed by name, never by how well it did.
 
 use super::super::axis::{Axis, Stretch, Tick};
-use super::rows::Measure;
+use super::rows::{Claim, MEAN, Measure};
 use super::wording;
 
 /// Everything that is known of one `[[probe]]` of the study.
@@ -12,6 +12,9 @@ pub struct Family<'a> {
     pub metric: &'a str,
     fit: &'a str,
     rows: Vec<&'a Measure>,
+    /// Where the layer was chosen inside the training images, for each fold.
+    chosen: Vec<&'a Measure>,
+    claims: Vec<&'a Claim>,
 }
 
 /// A site on the axis that all towers share.
@@ -33,16 +36,22 @@ const FITS: [&str; 1] = ["standard"];
 
 /// The row of the number itself.
 const NO_CONTROL: &str = "none";
+/// What the table calls the site of a layer that was chosen without the test images.
+const CHOSEN: &str = "chosen";
+/// The split that every control goes with.
+const CONTROLLED: &str = "random_image";
 
 impl<'a> Family<'a> {
     /// One a probe, in the order of the table.
-    pub fn all(rows: &'a [Measure]) -> Vec<Self> {
+    pub fn all(rows: &'a [Measure], claims: &'a [Claim]) -> Vec<Self> {
         let names = distinct(rows.iter().map(|row| row.probe.as_str()));
         let family = |name: &'a str| {
-            let rows: Vec<&Measure> = rows.iter().filter(|row| row.probe == name).collect();
+            let own = rows.iter().filter(|row| row.probe == name);
+            let (chosen, rows): (Vec<&Measure>, Vec<&Measure>) = own.partition(|row| row.site == CHOSEN);
+            let claims = claims.iter().filter(|claim| claim.probe == name).collect();
             let metric = first_of(&METRICS, distinct(rows.iter().map(|row| row.metric.as_str())));
             let fit = first_of(&FITS, distinct(rows.iter().map(|row| row.fit.as_str())));
-            Self { name, target: rows.first().map_or("", |row| row.target.as_str()), metric, fit, rows }
+            Self { name, target: rows.first().map_or("", |row| row.target.as_str()), metric, fit, rows, chosen, claims }
         };
         names.into_iter().map(family).collect()
     }
@@ -65,6 +74,11 @@ impl<'a> Family<'a> {
     pub fn splits(&self) -> Vec<&'a str> {
         let shown = self.rows.iter().filter(|row| row.metric == self.metric && row.value.is_some());
         ranked(&SPLITS, distinct(shown.map(|row| row.split.as_str())))
+    }
+
+    /// The split in which controls are shown: that in which all of them are made, if it is there.
+    pub fn control_split(&self) -> &'a str {
+        self.splits().into_iter().find(|split| *split == CONTROLLED).unwrap_or(self.split())
     }
 
     pub fn split(&self) -> &'a str {
@@ -140,11 +154,32 @@ impl<'a> Family<'a> {
         rows
     }
 
-    /// Every control that any row has, in a fixed order.
-    pub fn kinds(&self) -> Vec<&'a str> {
-        let rows = self.rows.iter().filter(|row| row.metric == self.metric && row.control.is_some());
+    /// Every control that was made in a split, in a fixed order.
+    pub fn kinds(&self, split: &str) -> Vec<&'a str> {
+        let of = |row: &&&Measure| row.metric == self.metric && row.split == split && row.control.is_some();
+        let rows = self.rows.iter().filter(of);
         let kinds = distinct(rows.map(|row| row.control_kind.as_str()).filter(|kind| *kind != NO_CONTROL));
         ranked(&wording::CONTROLS, kinds)
+    }
+
+    /// The number with the layer chosen inside the training images.
+    pub fn chosen(&self) -> Vec<&'a Measure> {
+        let mut chosen = self.chosen.clone();
+        chosen.retain(|row| row.metric == self.metric && row.fit == self.fit && row.control_kind == NO_CONTROL);
+        chosen
+    }
+
+    /// The claims that were judged at the site and on the group that stand for all.
+    pub fn claims(&self) -> Vec<&'a Claim> {
+        let group = self.group().split(MEAN).next().unwrap_or_default();
+        // Where every patch has a probe of its own there may be no group at all.
+        let here = |claim: &&&Claim| claim.site == self.site() && (claim.group == group || group.is_empty());
+        self.claims.iter().filter(here).copied().collect()
+    }
+
+    /// The claims that hold one tower against another.
+    pub fn comparisons(&self) -> Vec<&'a Claim> {
+        self.claims.iter().filter(|claim| claim.site == CHOSEN).copied().collect()
     }
 
     /// Test images of the rows, as in "n = 120 images".

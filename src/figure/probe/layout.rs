@@ -7,19 +7,19 @@ use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::patches::{Cell, Patches};
 use super::super::theme::{INK, VIRIDIS, VOID};
 use super::family::{Family, spread};
-use super::rows::{Claim, Measure};
-use super::wording;
+use super::rows::Measure;
+use super::{conclusion, wording};
 use crate::processor::Grid;
 
 /// Below this a patch counts as better than chance.
 const LEVEL: f64 = 0.05;
 /// Sites shown at most.
 const SITES: usize = 6;
-/// The claims that a layout probe bears on.
-const CLAIMS: [&str; 2] = ["C1", "C2"];
+const UNJUDGED: &str =
+    "The run judges no claim here, so the map alone leaves undecided whether the background holds the layout.";
 
 /// A map for each site and axis; None for a probe that does not read single patches.
-pub fn figure(family: &Family, claims: &[Claim]) -> Option<Result<Figure, Undrawn>> {
+pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
     let split = family.split();
     let axes: Vec<&str> = family.axes().into_iter().filter(|axis| !family.all_cells(axis, split).is_empty()).collect();
     if axes.is_empty() {
@@ -45,7 +45,7 @@ pub fn figure(family: &Family, claims: &[Claim]) -> Option<Result<Figure, Undraw
             wording::split(split),
             Family::images(&shown),
             counted(family, &axes, stands_for),
-            concluded(claims)
+            conclusion::by_rule(family).unwrap_or_else(|| UNJUDGED.into())
         ),
         keys: vec![Key::new("not above chance", Look::Hatched(VOID)), Key::new("always background", Look::Dot(INK))],
         rows: Row::grid(columns, 210.0, panels),
@@ -115,15 +115,4 @@ fn counted(family: &Family, axes: &[&str], site: &str) -> String {
         count(&|row| row.background == Some(true)),
         count(&|row| row.background != Some(true)),
     )
-}
-
-/// The verdicts of the claims table.
-fn concluded(claims: &[Claim]) -> String {
-    let of = |claim: &&Claim| CLAIMS.iter().any(|id| claim.claim.starts_with(id));
-    let told: Vec<String> =
-        claims.iter().filter(of).map(|claim| format!("{} {}", claim.claim, claim.verdict)).collect();
-    if told.is_empty() {
-        return "The run has no claims table, so this alone leaves undecided what the background carries.".into();
-    }
-    format!("By the rule fixed beforehand, with all controls: {}.", wording::list(&told))
 }

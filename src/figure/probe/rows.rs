@@ -19,10 +19,11 @@ pub struct Measure {
     pub slot: i64,
     /// Position on the axis that all towers share.
     pub depth: i64,
+    /// As recorded; for the mean over the patches of a layout probe, also which of them.
     pub group: String,
     /// The one patch that a layout probe reads.
     pub cell: Option<Patch>,
-    /// Whether no object ever covers that patch, where it is known.
+    /// Whether no object ever covers that patch, or any of those that the mean is over, where it is known.
     pub background: Option<bool>,
     pub fit: String,
     pub split: String,
@@ -72,7 +73,11 @@ impl Measure {
             tower: tower[i].clone(),
             slot: slot[i],
             depth: depth[i],
-            group: group[i].clone(),
+            group: match (cells[i], background[i].as_deref()) {
+                (None, Some("yes")) => format!("{}{MEAN}background patches", group[i]),
+                (None, Some("no")) => format!("{}{MEAN}patches with objects", group[i]),
+                _ => group[i].clone(),
+            },
             cell: cells[i],
             background: match background[i].as_deref() {
                 Some("yes") => Some(true),
@@ -96,6 +101,9 @@ impl Measure {
         Ok((0..table.height()).map(row).collect())
     }
 }
+
+/// Between a group and the part of its patches that a mean is over.
+pub const MEAN: &str = ": ";
 
 fn cells(table: &Table) -> Result<Vec<Option<Patch>>> {
     let (rows, cols) = (table.numbers("cell_row")?, table.numbers("cell_col")?);
@@ -220,6 +228,10 @@ impl Coded {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     pub claim: String,
+    pub probe: String,
+    pub axis: String,
+    pub site: String,
+    pub group: String,
     pub test: String,
     pub number: Option<Estimate>,
     pub control: String,
@@ -231,12 +243,17 @@ pub struct Claim {
 impl Claim {
     pub fn read(run: &Path) -> Result<Vec<Self>> {
         let table = Table::open(run, "probe_claims")?;
-        let (claim, verdict) = (table.names("claim")?, table.names("verdict")?);
+        let (claim, verdict, probe) = (table.names("claim")?, table.names("verdict")?, table.names("probe")?);
+        let (axis, site, group) = (table.names("axis")?, table.names("site")?, table.names("group")?);
         let (test, control, reason) = (table.texts("test")?, table.texts("control")?, table.texts("reason")?);
         let number = table.estimates("number", "lo", "hi")?;
         let text = |of: &Option<String>| of.clone().unwrap_or_default();
         let row = |i: usize| Self {
             claim: claim[i].clone(),
+            probe: probe[i].clone(),
+            axis: axis[i].clone(),
+            site: site[i].clone(),
+            group: group[i].clone(),
             test: text(&test[i]),
             number: number[i],
             control: text(&control[i]),
@@ -252,7 +269,8 @@ impl Claim {
 pub struct Token {
     pub item: String,
     pub patch: Patch,
-    pub y: String,
+    /// Index of the class.
+    pub y: i64,
 }
 
 impl Token {
@@ -262,8 +280,8 @@ impl Token {
         for (name, value) in [("axis", axis), ("site", site), ("group", group), ("variant", variant)] {
             table = table.only(name, value)?;
         }
-        let (item, y, cells) = (table.names("item")?, table.names("y")?, cells(&table)?);
-        let row = |i: usize| Some(Self { item: item[i].clone(), patch: cells[i]?, y: y[i].clone() });
+        let (item, y, cells) = (table.names("item")?, table.integers("y")?, cells(&table)?);
+        let row = |i: usize| Some(Self { item: item[i].clone(), patch: cells[i]?, y: y[i] });
         let mut tokens: Vec<Self> = (0..table.height()).filter_map(row).collect();
         tokens.sort_by(|a, b| (&a.item, a.patch.row, a.patch.col).cmp(&(&b.item, b.patch.row, b.patch.col)));
         tokens.dedup_by(|a, b| a.item == b.item && a.patch == b.patch);

@@ -13,8 +13,8 @@ use super::wording;
 /// A panel for each control that decides and each axis of the image; None for a probe that has neither groups nor such
 /// controls.
 pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
-    let split = family.split();
-    let kinds: Vec<&str> = family.kinds().into_iter().filter(|kind| DECIDING.contains(kind)).collect();
+    let split = family.control_split();
+    let kinds: Vec<&str> = family.kinds(split).into_iter().filter(|kind| DECIDING.contains(kind)).collect();
     let (axes, groups) = (family.axes(), family.groups());
     if kinds.is_empty() || groups.is_empty() {
         return None;
@@ -28,6 +28,9 @@ pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
     };
     let all: Vec<Estimate> =
         kinds.iter().flat_map(|kind| axes.iter().flat_map(|axis| margins(axis, kind))).map(|(.., of)| of).collect();
+    let depth = family.places().iter().find(|place| place.site == family.site()).map_or(0, |place| place.depth);
+    let here = kinds.iter().flat_map(|kind| axes.iter().flat_map(|axis| margins(axis, kind)));
+    let here: Vec<Estimate> = here.filter(|(x, ..)| *x == depth as f64).map(|(.., of)| of).collect();
     let reach = all.iter().map(|of| of.value.abs()).fold(0.1, f64::max);
     let reach = ((reach * 10.0 - 1e-9).ceil() / 10.0).min(1.0);
     let panel = |axis: &str, kind: &str| {
@@ -58,35 +61,46 @@ pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
              measured. Dots: the 95 % image-bootstrap interval of the difference lies above zero, each cell by itself. {}",
             wording::capital(wording::metric(family.metric)),
             wording::split(split),
-            sentence(&all)
+            sentence(family, &all, &here)
         ),
         keys: vec![Key::new("interval above zero", Look::Dot(INK))],
         rows: Row::grid(axes.len().min(2), height, panels.collect()),
     }))
 }
 
-/// The rule of [`Verdict::of`], over every cell at once.
-fn sentence(all: &[Estimate]) -> String {
-    let ends: Vec<(f64, f64)> = all.iter().filter_map(|of| of.interval).collect();
-    let above = ends.iter().filter(|(low, _)| *low > 0.0).count();
-    let below = ends.iter().filter(|(_, high)| *high <= 0.0).count();
+/// The rule of [`Verdict::of`], over the groups of the site that stands for all.
+fn sentence(family: &Family, all: &[Estimate], here: &[Estimate]) -> String {
+    let ends = |of: &[Estimate]| of.iter().filter_map(|of| of.interval).collect::<Vec<_>>();
+    let above = |of: &[(f64, f64)]| of.iter().filter(|(low, _)| *low > 0.0).count();
+    let (all, here) = (ends(all), ends(here));
     format!(
-        "Of {} cells {above} lie above zero with their whole interval and {below} do not exceed it: {}.",
-        ends.len(),
-        Verdict::of(&ends).say("the probe reads more than these controls give away wherever it was tried")
+        "Of {} cells {} lie above zero with their whole interval, at {} {} of {}: {}.",
+        all.len(),
+        above(&all),
+        family.site(),
+        above(&here),
+        here.len(),
+        Verdict::of(&here).say("there every group tells more than these controls")
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::synthetic::measure;
     use super::*;
 
     #[test]
     fn the_sentence_counts_cells_and_follows_the_rule() {
         let of = |low: f64, high: f64| Estimate { value: (low + high) / 2.0, interval: Some((low, high)) };
-        let says = sentence(&[of(0.1, 0.3), of(0.2, 0.4)]);
-        assert!(says.starts_with("Of 2 cells 2 lie above zero") && says.contains("supports"), "{says}");
-        assert!(sentence(&[of(0.1, 0.3), of(-0.1, 0.4)]).contains("undecided"));
-        assert!(sentence(&[of(0.1, 0.3), of(-0.3, 0.0)]).contains("refutes"));
+        let rows = [measure("slot", "projector.out", "objects")];
+        let families = Family::all(&rows, &[]);
+        let says = |here: &[Estimate]| sentence(&families[0], &[of(0.1, 0.3), of(-0.1, 0.2)], here);
+        let said = says(&[of(0.1, 0.3)]);
+        assert!(
+            said.starts_with("Of 2 cells 1 lie above zero") && said.contains("at projector.out 1 of 1: this supports"),
+            "{said}"
+        );
+        assert!(says(&[of(0.1, 0.3), of(-0.1, 0.4)]).contains("undecided"));
+        assert!(says(&[of(0.1, 0.3), of(-0.3, 0.0)]).contains("refutes"));
     }
 }

@@ -65,7 +65,7 @@ fn figure(
         Some(table) => Token::read(table, [family.name, axis, site, family.group(), "original"])?,
         None => Vec::new(),
     };
-    let regions: Vec<Vec<Patch>> = classes.iter().map(|class| usual(&tokens, class)).collect();
+    let regions: Vec<Vec<Patch>> = (0..classes.len()).map(|class| usual(&tokens, class as i64)).collect();
     let mut panels = Vec::new();
     let mut add = |kind: &dyn Fn(&str) -> Values, note: &str, scale: Axis, colors: ColorMap| {
         for (place, class) in classes.iter().enumerate() {
@@ -124,7 +124,7 @@ fn figure(
 }
 
 /// The patches that carry this class in at least half of the images that have it.
-fn usual(tokens: &[Token], class: &str) -> Vec<Patch> {
+fn usual(tokens: &[Token], class: i64) -> Vec<Patch> {
     let images = distinct(tokens.iter().filter(|token| token.y == class).map(|token| token.item.as_str())).len();
     let mut patches: Vec<Patch> = tokens.iter().filter(|token| token.y == class).map(|token| token.patch).collect();
     patches.sort_by_key(|patch| (patch.row, patch.col));
@@ -156,11 +156,10 @@ mod tests {
 
     #[test]
     fn a_region_is_what_at_least_half_of_the_images_cover() {
-        let token = |item: &str, col, y: &str| Token { item: item.into(), patch: Patch { row: 0, col }, y: y.into() };
-        let tokens = [("a", 1, "left"), ("b", 1, "left"), ("b", 2, "left"), ("c", 3, "left"), ("a", 5, "right")]
-            .map(|(item, col, y)| token(item, col, y));
-        assert_eq!(usual(&tokens, "left"), [Patch { row: 0, col: 1 }]);
-        assert_eq!(usual(&tokens, "right"), [Patch { row: 0, col: 5 }]);
-        assert!(usual(&tokens, "middle").is_empty());
+        let token = |(item, col, y): (&str, usize, i64)| Token { item: item.into(), patch: Patch { row: 0, col }, y };
+        let tokens = [("a", 1, 0), ("b", 1, 0), ("b", 2, 0), ("c", 3, 0), ("a", 5, 1)].map(token);
+        assert_eq!(usual(&tokens, 0), [Patch { row: 0, col: 1 }]);
+        assert_eq!(usual(&tokens, 1), [Patch { row: 0, col: 5 }]);
+        assert!(usual(&tokens, 2).is_empty());
     }
 }

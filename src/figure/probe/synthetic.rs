@@ -313,12 +313,12 @@ fn predictions(shape: Shape) -> DataFrame {
     for axis in shape.axes {
         for (variant, shift) in [("original", 0), ("shifted_16", pitch)] {
             for item in ["rows/0001", "rows/0002"] {
-                for (slot, class) in shape.classes.iter().enumerate() {
+                for slot in 0..shape.classes.len() {
                     for patch in object(shape, axis, slot, shift) {
                         axes.push(*axis);
                         variants.push(variant);
                         items.push(item);
-                        labels.push(*class);
+                        labels.push(slot as u32);
                         rows.push(patch.row as i16);
                         cols.push(patch.col as i16);
                     }
@@ -384,11 +384,17 @@ fn curve(shape: Shape, random: &mut ChaCha8Rng) -> DataFrame {
 }
 
 fn claims() -> DataFrame {
-    df!("claim" => ["C1", "C2"],
-        "test" => ["layout at fixed location, projector.out, held-out content", "the same on background patches"],
-        "number" => [0.41, 0.08], "lo" => [0.36, -0.02], "hi" => [0.46, 0.18], "control" => [Some(0.5), None],
-        "verdict" => ["supported", "undecided"],
-        "reason" => ["its selectivity lies above zero and above the controls of place and geometry",
-            "its interval holds zero"])
-    .unwrap()
+    let text = |value: &str| vec![value.to_owned(); 3];
+    let mut frame = df!("claim" => ["C1", "C2", "lm_adds"], "probe" => ["layout", "layout", PROBE],
+        "axis" => ["both", "both", "horizontal"], "site" => ["projector.out", "projector.out", "chosen"],
+        "group" => ["image", "image", GROUPS[0]],
+        "number" => [0.41, 0.08, -0.01], "lo" => [0.36, -0.02, -0.04], "hi" => [0.46, 0.18, 0.02],
+        "control" => ["majority", "majority", "projector.out"], "verdict" => ["supported", "undecided", "refuted"])
+    .unwrap();
+    let more =
+        [("test", "held-out content, mean over cells"), ("reason", "above the majority class +0.410 [+0.360, +0.460]")];
+    for (name, value) in more {
+        frame.with_column(Column::new(name.into(), text(value))).unwrap();
+    }
+    frame
 }

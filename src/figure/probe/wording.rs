@@ -1,6 +1,7 @@
 //! What targets, groups, splits, controls and metrics of the probe tables are called in figures and report.
 
 use super::super::table::Estimate;
+use super::rows::MEAN;
 
 /// Every control, in the order in which it is shown.
 pub const CONTROLS: [&str; 11] = [
@@ -28,6 +29,9 @@ pub fn tower(name: &str) -> &str {
 
 /// A group of tokens.
 pub fn group(name: &str) -> String {
+    if let Some((group_name, part)) = name.split_once(MEAN) {
+        return format!("{}, mean of {part}", group(group_name));
+    }
     match name {
         "last" => "last token".into(),
         "image" => "whole image".into(),
@@ -97,6 +101,21 @@ pub fn claim(target: &str) -> &'static str {
     }
 }
 
+/// A claim of the claims table as a statement; None where it has no name here.
+pub fn judged(claim: &str) -> Option<&'static str> {
+    Some(match claim {
+        "C1" => "the layout of the scene can be read at fixed places",
+        "C2" => "the layout can be read where no object ever lies",
+        "slot_absolute" => "the slot code is one of absolute positions",
+        "slot_ordinal" => "the slot code is one of order",
+        "relation_at_objects" => "the relation can be read from the two objects, whatever they are",
+        "answer_at_text" => "the answer has arrived in the text",
+        "projector_loses" => "the projector loses what the encoder holds",
+        "lm_adds" => "the language model adds to what the projector hands it",
+        _ => return None,
+    })
+}
+
 /// Counterparts of the images.
 pub fn variant(name: &str) -> String {
     match name {
@@ -144,6 +163,7 @@ mod tests {
     #[test]
     fn names_of_the_tables_read_as_words() {
         assert_eq!(group("strip_minus_object_2"), "strip without object 2");
+        assert_eq!(group("image: background patches"), "whole image, mean of background patches");
         assert_eq!(group("random_background_1"), "random background 1");
         assert_eq!(variant("shifted_-16"), "objects shifted by −16 pixels");
     }
