@@ -34,7 +34,7 @@ pub struct Cell {
 impl Draw for Patches {
     fn draw(&self, canvas: &mut Canvas, area: Area) {
         let (columns, rows) = (self.grid.cols.max(1) as f64, self.grid.rows.max(1) as f64);
-        let side = ((area.width() - BAR_ROOM - 6.0) / columns).min((area.height() - 8.0) / rows);
+        let side = ((area.width() - BAR_ROOM - 6.0) / columns).min((area.height() - 12.0) / rows);
         let map = Area::new(area.left, area.top + 4.0, side * columns, side * rows);
         canvas.image(map, self.picture());
         for cell in &self.cells {

@@ -148,15 +148,17 @@ fn sentence(family: &Family, site: &str) -> String {
     let mut told = Vec::new();
     let mut margins = Vec::new();
     for axis in family.axes() {
-        let find = |kind: &str| {
-            let rows = family.of_metric(family.metric, axis, kind, |row| row.site == site);
-            rows.into_iter().find_map(|row| row.control)
-        };
-        let Some((ordinal, absolute)) = find("shift_ordinal").zip(find("shift_absolute")) else { continue };
+        let of = |kind: &str| family.of_metric(family.metric, axis, kind, |row| row.site == site);
+        // Of several shifts the first after which some object stands where another slot was.
+        let found = of("shift_absolute").into_iter().find_map(|row| Some((row, row.control?)));
+        let Some((row, absolute)) = found else { continue };
+        let same = of("shift_ordinal").into_iter().find(|other| other.variant == row.variant);
+        let Some(ordinal) = same.and_then(|row| row.control) else { continue };
         told.push(format!(
-            "{} by order and {} by place ({axis})",
+            "order in {} and place in {} ({axis}, {})",
             wording::estimate(ordinal),
-            wording::estimate(absolute)
+            wording::estimate(absolute),
+            wording::variant(&row.variant)
         ));
         margins.extend(ordinal.interval.zip(absolute.interval).map(|(a, b)| (a.0 - b.1, a.1 - b.0)));
     }
@@ -165,7 +167,7 @@ fn sentence(family: &Family, site: &str) -> String {
             .into();
     }
     format!(
-        "After a shift the predictions agree with the true slot in {}: {}.",
+        "The predictions follow {}: {}.",
         wording::list(&told),
         Verdict::of(&margins).say("the probe reads order rather than place")
     )

@@ -160,14 +160,4 @@ mod tests {
             figures(run.path()).unwrap().into_iter().map(|drawing| drawing.unwrap().name).collect();
         assert_eq!(names, ["probe-slot-depth", "probe-slot-selectivity", "probe-layout-depth", "probe-layout-layout"]);
     }
-    #[test]
-    fn zz_dump() {
-        for (name, shape) in [("small", SMALL), ("large", LARGE), ("one", ONE_GROUP), ("many", MANY_GROUPS)] {
-            let out = Path::new("/tmp/fig/out").join(name);
-            std::fs::create_dir_all(&out).unwrap();
-            for figure in drawn(&out, shape) {
-                figure.write(&out).unwrap();
-            }
-        }
-    }
 }
