@@ -47,7 +47,13 @@ pub fn figure(shown: &[Shown], images: &dyn Fn(&Shown) -> Option<RgbImage>) -> R
             rows.push(Row { columns, height, panels });
         }
     }
-    Ok(Figure { name: NAME, title: TITLE, caption: explanation(shown.len(), missing), keys: Vec::new(), rows })
+    Ok(Figure {
+        name: NAME.into(),
+        title: TITLE.into(),
+        caption: explanation(shown.len(), missing),
+        keys: Vec::new(),
+        rows,
+    })
 }
 
 fn explanation(shown: usize, missing: usize) -> String {

@@ -108,6 +108,10 @@ pub enum Look {
     Dot(Color),
     /// A low bar.
     Bar(Color),
+    /// An area under thin diagonal lines.
+    Hatched(Color),
+    /// An empty box.
+    Frame(Pen),
 }
 
 impl Key {
@@ -128,8 +132,8 @@ pub enum Surround {
 /// A complete figure, not yet in any format.
 pub struct Figure {
     /// The file's stem.
-    pub name: &'static str,
-    pub title: &'static str,
+    pub name: String,
+    pub title: String,
     /// What is shown, how many items, which intervals, which nulls.
     pub caption: String,
     pub keys: Vec<Key>,
@@ -143,7 +147,7 @@ impl Figure {
         let width = PAGE_WIDTH - 2.0 * MARGIN;
         let mut top = MARGIN;
         if surround == Surround::Captioned && !self.title.is_empty() {
-            for line in font::wrap(self.title, TITLE, Weight::Bold, width) {
+            for line in font::wrap(&self.title, TITLE, Weight::Bold, width) {
                 top += TITLE;
                 canvas.text(Text::new(line, (MARGIN, top), TITLE, INK).bold());
                 top += (LEADING - 1.0) * TITLE;
@@ -196,7 +200,7 @@ impl Figure {
     fn save_canvas(&self, canvas: &Canvas, file: &Path) -> Result<()> {
         let bytes = match file.extension().and_then(|extension| extension.to_str()) {
             Some("png") => png::encode(canvas)?,
-            Some("svg") => svg::encode(canvas, self.title)?.into_bytes(),
+            Some("svg") => svg::encode(canvas, &self.title)?.into_bytes(),
             _ => {
                 return Err(Error::usage(format!("`{}` does not name a picture format", file.display()))
                     .with_help("end the file name in .png or .svg"));
@@ -240,6 +244,12 @@ fn draw_legend(canvas: &mut Canvas, keys: &[Key], at: Point, width: f64) -> f64 
             Look::Patch(color) => canvas.rect(Area::new(left, middle - 6.0, SWATCH, 12.0), color),
             Look::Dot(color) => canvas.disc(center, 3.0, color),
             Look::Bar(color) => canvas.rect(Area::new(left, middle - 1.75, SWATCH, 3.5), color),
+            Look::Hatched(color) => {
+                let swatch = Area::new(left, middle - 6.0, SWATCH, 12.0);
+                canvas.rect(swatch, color);
+                canvas.hatch(swatch, 6.0, Pen::solid(INK, 0.75));
+            }
+            Look::Frame(pen) => canvas.frame(Area::new(left + 4.0, middle - 6.0, SWATCH - 8.0, 12.0), pen),
         }
         canvas.text(Text::new(&key.label, (left + SWATCH + 6.0, middle + 0.36 * LABEL), LABEL, INK));
     }
@@ -262,8 +272,8 @@ mod tests {
     fn figure() -> Figure {
         let panel = || Panel::new("A panel", "n = 3", Block);
         Figure {
-            name: "blocks",
-            title: "Two blocks and one",
+            name: "blocks".into(),
+            title: "Two blocks and one".into(),
             caption: "A caption that says what is shown. ".repeat(12),
             keys: vec![Key::new("a block", Look::Patch(BLUE))],
             rows: vec![

@@ -3,5 +3,6 @@
 pub mod heatmap;
 pub mod line;
 pub mod overlay;
+pub mod patches;
 pub mod picture;
 pub mod stacked;
