@@ -60,7 +60,8 @@ impl Reading {
 
     /// Kullback-Leibler divergence of this reading from another, in nats over the whole vocabulary.
     pub fn divergence(&self, from: &Self) -> f64 {
-        let terms = self.log_p.iter().zip(&from.log_p).map(|(p, q)| if p.is_finite() { p.exp() * (p - q) } else { 0.0 });
+        let terms =
+            self.log_p.iter().zip(&from.log_p).map(|(p, q)| if p.is_finite() { p.exp() * (p - q) } else { 0.0 });
         terms.sum::<f64>().max(0.0)
     }
 }

@@ -41,7 +41,9 @@ impl Batch<'_> {
 
     /// What a run left at a site, as far as the design's needs asked for it.
     pub fn state(&self, role: Role, site: Site) -> Result<&Kept> {
-        self.states.get(&(role, site)).ok_or_else(|| Error::data(format!("the states of {role:?} at `{site}` were not kept")))
+        self.states
+            .get(&(role, site))
+            .ok_or_else(|| Error::data(format!("the states of {role:?} at `{site}` were not kept")))
     }
 
     /// The readings of a run's answer, one a unit; empty where the run only had to be encoded.
@@ -61,8 +63,7 @@ impl Kept {
         let [units, positions, width] = self.states.dims();
         let row = |&(unit, position): &(usize, usize)| Ok((unit * positions + self.index(position)?) as i64);
         let index: Vec<i64> = wanted.iter().map(row).collect::<Result<_>>()?;
-        let index: Tensor<1, Int> =
-            Tensor::from_data(TensorData::new(index, [wanted.len()]), &self.states.device());
+        let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [wanted.len()]), &self.states.device());
         Ok(self.states.clone().reshape([units * positions, width]).select(0, index))
     }
 }

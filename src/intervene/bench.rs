@@ -33,12 +33,7 @@ impl Bench<'_> {
     /// (`[batch, tokens, width]`), in the order of the walk, with the prompts they belong to.
     ///
     /// Prompts of different lengths are padded on the right; look at `prepared.map.len`.
-    pub fn visit(
-        &self,
-        runs: &[Run],
-        sites: &[Site],
-        take: &mut dyn FnMut(&[Prompt], Site, Tensor<3>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn visit(&self, runs: &[Run], sites: &[Site], take: &mut Take<'_>) -> Result<()> {
         for batch in runs.chunks(self.batch.max(1)) {
             let prompts: Vec<Prompt> = batch.iter().map(|run| self.prepare(run)).collect::<Result<_>>()?;
             let prepared: Vec<_> = prompts.iter().map(|prompt| &prompt.prepared).collect();
@@ -50,13 +45,16 @@ impl Bench<'_> {
     }
 }
 
-struct Visit<'a> {
+/// What is done with a batch's states at a site.
+pub type Take<'a> = dyn FnMut(&[Prompt], Site, Tensor<3>) -> Result<()> + 'a;
+
+struct Visit<'a, 't> {
     sites: &'a [Site],
     prompts: &'a [Prompt],
-    take: &'a mut dyn FnMut(&[Prompt], Site, Tensor<3>) -> Result<()>,
+    take: &'a mut Take<'t>,
 }
 
-impl Hook for Visit<'_> {
+impl Hook for Visit<'_, '_> {
     fn sites(&self) -> &[Site] {
         self.sites
     }

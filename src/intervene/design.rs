@@ -1,6 +1,6 @@
 //! What a design says; the engine does the rest.
 
-use burn::tensor::Device;
+use std::sync::Arc;
 
 use super::arm::Arm;
 use super::batch::Batch;
@@ -85,8 +85,11 @@ pub struct Need {
 pub enum Places {
     Everywhere,
     /// Of each unit's run, in the site's own numbering; see [`super::Region::at`].
-    Of(std::sync::Arc<dyn Fn(&Prompt, Site) -> Vec<usize> + Send + Sync>),
+    Of(Arc<Placing>),
 }
+
+/// From a prompt and a site to positions.
+pub type Placing = dyn Fn(&Prompt, Site) -> Vec<usize> + Send + Sync;
 
 impl std::fmt::Debug for Places {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,6 +99,3 @@ impl std::fmt::Debug for Places {
         })
     }
 }
-
-/// Where a design's tensors live.
-pub type OnDevice = Device;

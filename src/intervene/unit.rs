@@ -2,7 +2,8 @@
 
 use image::RgbImage;
 
-use crate::dataset::{Axis, Counterpart, Dataset, Item};
+use super::shim::{Counterpart, counterpart};
+use crate::dataset::{Axis, Dataset, Item, Object};
 use crate::error::Result;
 use crate::processor::{Layout, Prepared};
 
@@ -26,14 +27,14 @@ impl Run {
     ///
     /// # Errors
     /// What the dataset says where this item has no such counterpart.
-    pub fn counterpart(dataset: &dyn Dataset, item: &Item, counterpart: Counterpart) -> Result<Self> {
-        let (shown, _) = dataset.counterpart(item, &counterpart)?;
-        Ok(Self { base: item.clone(), counterpart, item: shown })
+    pub fn counterpart(dataset: &dyn Dataset, item: &Item, kind: Counterpart) -> Result<Self> {
+        let (shown, _) = counterpart(dataset, item, &kind)?;
+        Ok(Self { base: item.clone(), counterpart: kind, item: shown })
     }
 
-    /// The same image with the question, options and answer of another run about it.
+    /// The image that is shown.
     pub fn image(&self, dataset: &dyn Dataset) -> Result<RgbImage> {
-        Ok(dataset.counterpart(&self.base, &self.counterpart)?.1)
+        Ok(counterpart(dataset, &self.base, &self.counterpart)?.1)
     }
 
     /// As the frames name it: the item's id, and the counterpart where it is one.
@@ -70,6 +71,8 @@ pub struct Unit {
     pub cf: Option<Run>,
     /// Every unit of a design has equally many of these.
     pub others: Vec<Run>,
+    /// The two objects that regions of a pair mean, from 1.
+    pub pair: [usize; 2],
     pub axis: Option<Axis>,
     pub direction: Direction,
     /// What the other side answers, where that is another of the clean item's options.
@@ -90,6 +93,7 @@ impl Unit {
             clean: Run::original(item),
             cf: None,
             others: Vec::new(),
+            pair: outermost(item),
             axis: Some(item.axis()),
             direction: Direction::CleanFromCf,
             answer_cf: None,
@@ -116,6 +120,20 @@ impl Unit {
     pub fn roles(&self) -> Vec<Role> {
         let others = (0..self.others.len()).map(Role::Other);
         [Some(Role::Clean), self.cf.as_ref().map(|_| Role::Cf)].into_iter().flatten().chain(others).collect()
+    }
+}
+
+/// The two objects that lie farthest apart along an item's axis, from 1, in the item's order: both of two, the ends of a
+/// row. The first two where nobody annotated them.
+pub fn outermost(item: &Item) -> [usize; 2] {
+    let axis = item.axis();
+    let along = |object: &Object| object.centre().map(|centre| axis.along(centre));
+    let mut placed: Vec<(f64, usize)> =
+        item.objects.iter().enumerate().filter_map(|(k, object)| Some((along(object)?, k + 1))).collect();
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    match (placed.first(), placed.last()) {
+        (Some((_, first)), Some((_, last))) if first != last => [*first.min(last), *first.max(last)],
+        _ => [1, 2],
     }
 }
 

@@ -184,7 +184,13 @@ impl Llama {
     pub fn block(&self, layer: usize, mut stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
         let block = &self.blocks[layer];
         let Stream { residual, rotary, mask, lengths, past } = &mut stream;
-        let mut tap = Tap { hooks, scores: Some(Site::LmScores(layer)), weights: Site::LmAttn(layer), heads: Some(layer), lengths };
+        let mut tap = Tap {
+            hooks,
+            scores: Some(Site::LmScores(layer)),
+            weights: Site::LmAttn(layer),
+            heads: Some(layer),
+            lengths,
+        };
         let normed = block.norm1.forward(residual.clone());
         let attended = block.attention.forward(normed, Some(rotary), mask, past.get_mut(layer), &mut tap)?;
         let middle = residual.clone() + hooks.tokens(Site::LmAttnOut(layer), attended)?;
