@@ -20,6 +20,7 @@
 //! | [`profile`] | at which depth does a shift set in, and where is it handed over? |
 //! | [`edit`] | linear edits of states: gains, erasers, and random ones of equal size |
 //! | [`decomposition`] | eigenvalues and singular values, on one thread |
+//! | [`probe`] | can a label be read off a state by a linear map, and does that say anything? |
 
 pub mod auroc;
 pub mod bootstrap;
@@ -30,6 +31,7 @@ mod lanes;
 pub mod logistic;
 pub mod mcnemar;
 pub mod permutation;
+pub mod probe;
 pub mod profile;
 pub mod ranking;
 pub mod seed;
