@@ -13,7 +13,7 @@ use crate::processor::Processor;
 pub struct Batch<'a> {
     pub model: &'a dyn VisionLanguage,
     pub processor: &'a Processor,
-    pub units: &'a [Unit],
+    pub units: Vec<Unit>,
     /// Of each role, each unit's prompt, in the order of `units`.
     pub prompts: HashMap<Role, Vec<Prompt>>,
     /// The units that arms are made for: not dropped and, if the design asks for it, right on both sides.

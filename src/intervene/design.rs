@@ -48,6 +48,11 @@ pub trait Design: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Units of the batch for which some arms could not be made, and why: an empty group, groups of different size.
+    fn missing(&self, _batch: &Batch<'_>) -> Vec<(usize, String)> {
+        Vec::new()
+    }
+
     /// Readings of the unchanged runs, for the lens frame.
     fn lens(&self, _batch: &Batch<'_>) -> Result<Vec<LensRow>> {
         Ok(Vec::new())

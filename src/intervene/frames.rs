@@ -67,7 +67,8 @@ pub struct UnitRow {
 /// The `effects` frame.
 pub fn effects(rows: &[EffectRow]) -> Result<DataFrame> {
     let of = |row: &EffectRow| row.unit.clone();
-    let mut p = ListPrimitiveChunkedBuilder::<Float32Type>::new("p".into(), rows.len(), rows.len() * 8, DataType::Float32);
+    let mut p =
+        ListPrimitiveChunkedBuilder::<Float32Type>::new("p".into(), rows.len(), rows.len() * 8, DataType::Float32);
     rows.iter().for_each(|row| p.append_slice(&row.p));
     let some = |value: Option<f64>| value.map(|value| value as f32);
     let mut columns = unit_columns(rows.iter().map(of).collect());
@@ -156,10 +157,13 @@ fn unit_columns(units: Vec<UnitLabels>) -> Vec<Column> {
     ]
 }
 
-fn column<R, V>(name: &str, rows: &[R], of: impl Fn(&R) -> V) -> Column
+fn column<R, V, P: ?Sized>(name: &str, rows: &[R], of: impl Fn(&R) -> V) -> Column
 where
-    Series: NamedFrom<Vec<V>, [V::Kind]>,
-    V: Value,
+    Series: NamedFrom<Vec<V>, P>,
 {
     Series::new(name.into(), rows.iter().map(of).collect::<Vec<V>>()).into_column()
+}
+
+fn framed(name: &str, height: usize, columns: Vec<Column>) -> Result<DataFrame> {
+    DataFrame::new(height, columns).map_err(|error| Error::data(format!("the {name} frame: {error}")))
 }

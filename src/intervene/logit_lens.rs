@@ -53,13 +53,15 @@ impl Design for LogitLens {
         self.variants.iter().try_for_each(|variant| source.dataset.offers(*variant))?;
         let mut units = Units::default();
         for item in source.items.iter().take(source.limit.unwrap_or(usize::MAX)) {
-            let missing = self.variants.iter().find(|variant| !source.dataset.has(item, **variant));
-            if let Some(variant) = missing {
-                units.drop(item, format!("it has no counterpart `{variant}`"));
+            let mut others = Vec::with_capacity(self.variants.len());
+            for variant in &self.variants {
+                others.extend(Run::counterpart(source.dataset, item, *variant, source.seed)?);
+            }
+            if others.len() < self.variants.len() {
+                units.drop(item, "it has not every counterpart that is asked for");
                 continue;
             }
-            let others = self.variants.iter().map(|variant| Run::counterpart(source.dataset, item, *variant, source.seed));
-            units.units.push(Unit { others: others.collect::<Result<_>>()?, ..Unit::alone(item) });
+            units.units.push(Unit { others, ..Unit::alone(item) });
         }
         Ok(units)
     }

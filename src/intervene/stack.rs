@@ -99,7 +99,9 @@ fn change(before: Tensor<3>, after: Tensor<3>, written: &[Vec<usize>]) -> Result
     let squares = |x: Tensor<3>| numbers(x.powi_scalar(2).sum_dim(2).into_data());
     let (changed, there) = (squares(after - before.clone())?, squares(before)?);
     let ratio = |(unit, positions): (usize, &Vec<usize>)| {
-        let sum = |of: &[f32]| positions.iter().filter_map(|at| of.get(unit * count + at)).map(|&x| f64::from(x)).sum::<f64>();
+        let sum = |of: &[f32]| {
+            positions.iter().filter_map(|at| of.get(unit * count + at)).map(|&x| f64::from(x)).sum::<f64>()
+        };
         let state = sum(&there);
         (!positions.is_empty() && state > 0.0).then(|| (sum(&changed) / state).sqrt())
     };

@@ -2,9 +2,8 @@
 
 use image::RgbImage;
 
-use super::shim::{Counterpart, counterpart};
-use crate::dataset::{Axis, Dataset, Item, Object};
-use crate::error::Result;
+use crate::dataset::{Axis, Counterpart, Dataset, Item, Object};
+use crate::error::{Error, Result};
 use crate::processor::{Layout, Prepared};
 
 /// One run of the model: an item of the dataset, as it is or as one of its counterparts.
@@ -15,26 +14,36 @@ pub struct Run {
     pub counterpart: Counterpart,
     /// The item as it is shown: boxes moved along, the right answer that of the changed image.
     pub item: Item,
+    /// Of what a counterpart draws at random.
+    pub seed: u64,
 }
 
 impl Run {
     /// An item as it is.
     pub fn original(item: &Item) -> Self {
-        Self { base: item.clone(), counterpart: Counterpart::Original, item: item.clone() }
+        Self { base: item.clone(), counterpart: Counterpart::Original, item: item.clone(), seed: 0 }
     }
 
-    /// A counterpart of an item.
+    /// A counterpart of an item; `None` where this item has none.
     ///
     /// # Errors
-    /// What the dataset says where this item has no such counterpart.
-    pub fn counterpart(dataset: &dyn Dataset, item: &Item, kind: Counterpart) -> Result<Self> {
-        let (shown, _) = counterpart(dataset, item, &kind)?;
-        Ok(Self { base: item.clone(), counterpart: kind, item: shown })
+    /// A counterpart that the dataset cannot make.
+    pub fn counterpart(
+        dataset: &dyn Dataset,
+        item: &Item,
+        counterpart: Counterpart,
+        seed: u64,
+    ) -> Result<Option<Self>> {
+        let shown = dataset.counterpart(item, counterpart, seed)?;
+        Ok(shown.map(|(shown, _)| Self { base: item.clone(), counterpart, item: shown, seed }))
     }
 
     /// The image that is shown.
     pub fn image(&self, dataset: &dyn Dataset) -> Result<RgbImage> {
-        Ok(counterpart(dataset, &self.base, &self.counterpart)?.1)
+        let shown = dataset.counterpart(&self.base, self.counterpart, self.seed)?;
+        shown
+            .map(|(_, image)| image)
+            .ok_or_else(|| Error::data(format!("item `{}` has no counterpart `{}`", self.base.id, self.counterpart)))
     }
 
     /// As the frames name it: the item's id, and the counterpart where it is one.

@@ -115,7 +115,7 @@ fn weighted_mean(rows: &[f32], width: usize, weights: &[(usize, f64)]) -> Option
 }
 
 /// A tensor's numbers as `f32`, whatever the device computes in.
-pub(super) fn numbers(data: burn::tensor::TensorData) -> Result<Vec<f32>> {
+pub(crate) fn numbers(data: burn::tensor::TensorData) -> Result<Vec<f32>> {
     data.convert::<f32>().try_into_vec().map_err(|error| Error::data(format!("the device gave no numbers: {error:?}")))
 }
 

@@ -19,6 +19,7 @@ mod shares;
 mod stage;
 
 pub(crate) use answer::choose;
+pub(crate) use capture::numbers;
 pub use frame_file::{read_frame, write_frames};
 pub use live::Live;
 pub use pictures::Pictures;
