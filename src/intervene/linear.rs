@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2};
 
 use super::overwrite::Apply;
 use crate::error::Result;
-use crate::model::{Hook, Site};
+use crate::model::{Effect, Hook, Site};
 use crate::record::numbers;
 use crate::stats::edit::{Edit, Length, LowRank};
 
@@ -47,7 +47,9 @@ impl Change {
     pub fn edit(edit: &Edit, signs: &[f64], device: &Device) -> Self {
         match edit {
             Edit::Map(map) => Self::low_rank(map, device),
-            Edit::Add(vector) => Self::constant(&Array2::from_shape_fn((signs.len(), vector.len()), |(_, i)| vector[i]), device),
+            Edit::Add(vector) => {
+                Self::constant(&Array2::from_shape_fn((signs.len(), vector.len()), |(_, i)| vector[i]), device)
+            }
             Edit::AddSigned(vector) => {
                 let rows = Array2::from_shape_fn((signs.len(), vector.len()), |(token, i)| signs[token] * vector[i]);
                 Self::constant(&rows, device)
@@ -100,6 +102,33 @@ pub fn steer(sites: Vec<Site>, positions: Vec<Vec<usize>>, steps: Vec<Vec<Step>>
         }
         Ok(Tensor::cat(parts, 0))
     }))
+}
+
+/// Several hooks as one, each at sites of its own.
+pub struct Both {
+    hooks: Vec<Box<dyn Hook>>,
+    sites: Vec<Site>,
+}
+
+impl Both {
+    pub fn new(hooks: Vec<Box<dyn Hook>>) -> Self {
+        Self { sites: hooks.iter().flat_map(|hook| hook.sites().iter().copied()).collect(), hooks }
+    }
+}
+
+impl Hook for Both {
+    fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Rewrites
+    }
+
+    fn tokens(&mut self, site: Site, tokens: Tensor<3>) -> Result<Tensor<3>> {
+        let here = self.hooks.iter_mut().filter(|hook| hook.sites().contains(&site));
+        here.fold(Ok(tokens), |tokens, hook| hook.tokens(site, tokens?))
+    }
 }
 
 fn stepped(x: Tensor<2>, step: &Step, Dose { dose, length }: Dose) -> Result<Tensor<2>> {

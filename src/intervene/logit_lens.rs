@@ -100,6 +100,10 @@ struct Spot {
 }
 
 impl LogitLens {
+    pub fn design(&self) -> Box<dyn Design> {
+        Box::new(self.clone())
+    }
+
     fn read(&self, batch: &Batch<'_>, role: Role, variant: &str, unit: usize) -> Result<Vec<LensRow>> {
         let prompt = batch.prompt(role, unit)?;
         let item = &batch.units[unit].clean.item;
@@ -116,10 +120,8 @@ impl LogitLens {
         let mut rows = Vec::with_capacity(spots.len() * slots.len() * item.options.len());
         for spots in spots.chunks((ROWS / slots.len()).max(1)) {
             let at: Vec<(usize, usize)> = spots.iter().map(|spot| (unit, spot.position)).collect();
-            let states: Vec<Tensor<2>> = slots
-                .iter()
-                .map(|&slot| batch.state(role, slot)?.rows(&at))
-                .collect::<Result<_>>()?;
+            let states: Vec<Tensor<2>> =
+                slots.iter().map(|&slot| batch.state(role, slot)?.rows(&at)).collect::<Result<_>>()?;
             let readings = read_out(batch, Tensor::cat(states, 0), &forms)?;
             for (at, spot) in spots.iter().enumerate() {
                 let of = |slot: usize| &readings[slot * spots.len() + at];
@@ -161,7 +163,8 @@ fn read_out(batch: &Batch<'_>, states: Tensor<2>, forms: &AnswerForms) -> Result
 }
 
 fn most_probable(reading: &Reading) -> u32 {
-    let best = (0..reading.log_p.len()).reduce(|best, id| if reading.log_p[id] > reading.log_p[best] { id } else { best });
+    let best =
+        (0..reading.log_p.len()).reduce(|best, id| if reading.log_p[id] > reading.log_p[best] { id } else { best });
     best.unwrap_or(0) as u32
 }
 

@@ -6,33 +6,41 @@
 //!
 //! To add a design, write one file that implements [`Design`] and add its line to the study's schema.
 
+mod ablate;
 mod answers;
 mod arm;
 mod batch;
 mod bench;
 mod design;
-mod knockout;
+mod enhance;
+mod erase;
 mod frames;
 mod keep;
+mod knockout;
 mod lens;
 mod linear;
 mod logit_lens;
+mod observe;
 mod overwrite;
 mod region;
 mod stack;
 mod sweep;
 mod unit;
 
+pub use ablate::Ablate;
 pub use answers::Reading;
 pub use arm::{Arm, Control, Labels};
 pub use batch::{Batch, Kept};
 pub use bench::{Bench, Take};
 pub use design::{Design, Need, Places, Placing, Source};
-pub use knockout::{Block, Blocked, Edge, End, Knockout};
+pub use enhance::Enhance;
+pub use erase::Erase;
 pub use frames::{EffectRow, UnitLabels, UnitRow};
+pub use knockout::{Block, Blocked, Edge, End, Knockout};
 pub use lens::LensRow;
 pub use linear::{Change, Dose, Step, steer};
 pub use logit_lens::LogitLens;
+pub use observe::ImageFolds;
 pub use overwrite::{Apply, Overwrite};
 pub use region::{Region, group_at, is_image_only, position};
 pub use sweep::{Cost, Outcome, Restart, Sweep};

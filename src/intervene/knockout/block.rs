@@ -115,7 +115,8 @@ mod tests {
                     }
                     let mut other = block(&[layer], &[query], &[key]);
                     let after = toy.difference(Picture::Left, &mut Hooks::one(&mut other));
-                    let same = if (layer, query, key) == (0, WORD, 2) { after >= left } else { (after - left).abs() < 1e-5 };
+                    let same =
+                        if (layer, query, key) == (0, WORD, 2) { after >= left } else { (after - left).abs() < 1e-5 };
                     assert!(same, "layer {layer}, {key}->{query}: {after} instead of {left}");
                 }
             }

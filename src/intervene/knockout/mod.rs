@@ -56,6 +56,10 @@ fn every_layer() -> Vec<SitePattern> {
 }
 
 impl Knockout {
+    pub fn design(&self) -> Box<dyn Design> {
+        Box::new(self.clone())
+    }
+
     /// The windows of layers, each once: `(asked width, layers)`.
     fn layers(&self, sites: &[SiteSpec]) -> Result<Vec<Range<usize>>> {
         let depth = sites.iter().filter(|spec| matches!(spec.site, Site::LmScores(_))).count();
@@ -127,8 +131,7 @@ impl Design for Knockout {
         let mut arms = Vec::new();
         for &edge in &self.edges {
             for draw in std::iter::once(None).chain((0..self.random).map(Some)) {
-                let (units, blocked): (Vec<usize>, Vec<Blocked>) =
-                    self.blocked(edge, batch, draw)?.into_iter().unzip();
+                let (units, blocked): (Vec<usize>, Vec<Blocked>) = self.blocked(edge, batch, draw)?.into_iter().unzip();
                 if units.is_empty() {
                     continue;
                 }

@@ -57,19 +57,48 @@ impl Moments {
         self.n
     }
 
+    /// The mean state, `[width]`.
+    pub fn mean(&self) -> &Array1<f64> {
+        &self.mean_x
+    }
+
+    /// The covariance of the states over n, `[width, width]`; zero of nothing.
+    pub fn spread(&self) -> Array2<f64> {
+        &self.xx / self.n.max(1) as f64
+    }
+
+    /// Takes in what others have gathered.
+    pub fn absorb(&mut self, other: &Self) {
+        if other.n == 0 {
+            return;
+        }
+        self.shift(other.n, &other.mean_x, &other.mean_z);
+        self.xx += &other.xx;
+        self.xz += &other.xz;
+        self.zz += &other.zz;
+    }
+
     /// Takes in states `[n, width]` with their concept `[n, k]`.
     pub fn push(&mut self, x: ArrayView2<f64>, z: ArrayView2<f64>) {
         let (Some(mean_x), Some(mean_z)) = (x.mean_axis(Axis(0)), z.mean_axis(Axis(0))) else { return };
-        let (before, added) = (self.n as f64, x.nrows() as f64);
+        self.shift(x.nrows(), &mean_x, &mean_z);
         let (x, z) = (&x - &mean_x, &z - &mean_z);
+        self.xx += &x.t().dot(&x);
+        self.xz += &x.t().dot(&z);
+        self.zz += &z.t().dot(&z);
+    }
+
+    /// Moves the means to take in `n` more, and adds what lies between both means.
+    fn shift(&mut self, n: usize, mean_x: &Array1<f64>, mean_z: &Array1<f64>) {
+        let (before, added) = (self.n as f64, n as f64);
         let (step_x, step_z) = (mean_x - &self.mean_x, mean_z - &self.mean_z);
         let between = before * added / (before + added);
-        self.xx += &(x.t().dot(&x) + outer(&step_x, &step_x) * between);
-        self.xz += &(x.t().dot(&z) + outer(&step_x, &step_z) * between);
-        self.zz += &(z.t().dot(&z) + outer(&step_z, &step_z) * between);
+        self.xx += &(outer(&step_x, &step_x) * between);
+        self.xz += &(outer(&step_x, &step_z) * between);
+        self.zz += &(outer(&step_z, &step_z) * between);
         self.mean_x.scaled_add(added / (before + added), &step_x);
         self.mean_z.scaled_add(added / (before + added), &step_z);
-        self.n += x.nrows();
+        self.n += n;
     }
 
     /// The covariances: of the states over n, of states and concept and of the concept over n - 1.
@@ -135,6 +164,17 @@ mod tests {
         for rows in [0..5, 5..5, 5..22, 22..23] {
             thrice.push(x.slice(s![rows.clone(), ..]), z.slice(s![rows, ..]));
         }
+        let mut halves = [Moments::new(4, 2), Moments::new(4, 2)];
+        halves[0].push(x.slice(s![..9, ..]), z.slice(s![..9, ..]));
+        halves[1].push(x.slice(s![9.., ..]), z.slice(s![9.., ..]));
+        let [mut joined, second] = halves;
+        joined.absorb(&second);
+        joined.absorb(&Moments::new(4, 2));
+        assert!(
+            (joined.covariance(Shrinkage::None).unwrap().xz - once.covariance(Shrinkage::None).unwrap().xz)
+                .iter()
+                .all(|gap| gap.abs() < 1e-12)
+        );
         let (a, b) = (once.covariance(Shrinkage::None).unwrap(), thrice.covariance(Shrinkage::None).unwrap());
         for (a, b) in [(&a.xx, &b.xx), (&a.xz, &b.xz), (&a.zz, &b.zz)] {
             assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12));
