@@ -1,4 +1,180 @@
-use ndarray::Array2;
-pub(super) fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
-    a.dot(b)
+//! The features of a fold, standardised by its training rows, turned onto their principal axes.
+//!
+//! A fit with a penalty on `|W|^2` does not care how the features are turned, and depends on the training rows only through their
+//! inner products. So `n` rows of `d` features are exchanged for their coordinates on the axes of the training rows: as many as
+//! their rank, never more than `n` or `d`, and the fit is the same one. The axes are the eigenvectors of `X^T X` or, where there
+//! are more features than rows, come from those of `X X^T`. One decomposition a fold serves the inner folds, every lambda and
+//! every labelling; and on these axes the fit's curvature is nearly diagonal, which is what makes it quick.
+
+use faer::linalg::matmul::matmul;
+use faer::prelude::ReborrowMut;
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
+use ndarray::{Array1, Array2, ArrayView2};
+
+use super::{Fold, Probe, Rows, Undefined};
+
+/// Columns that vary less than this over the training rows are left out.
+pub(super) const LEAST_VARIANCE: f64 = 1e-12;
+
+/// Axes along which the rows vary less than this share of the first one are left out: rounding makes them.
+const LEAST_AXIS: f64 = 1e-12;
+
+/// A fold in coordinates along its principal axes.
+pub(super) struct Design {
+    pub train: Coordinates,
+    pub test: Mat<f64>,
+    /// Sum of squares of the training coordinates along each axis.
+    pub spread: Vec<f64>,
+    mean: Array1<f64>,
+    scale: Array1<f64>,
+    /// Columns that vary.
+    kept: Vec<usize>,
+    back: Back,
+}
+
+/// Rows along the axes, `[rows, axes]`, and the same transposed: products with few columns are quick down the columns only.
+pub(super) struct Coordinates {
+    pub x: Mat<f64>,
+    pub xt: Mat<f64>,
+}
+
+/// The way from weights along the axes to weights of standardised features.
+enum Back {
+    /// Axes in feature space, `[kept, axes]`.
+    Turn(Mat<f64>),
+    /// Standardised training rows `[rows, kept]`, and each axis as a sum of them, `[rows, axes]`.
+    Rows(Mat<f64>, Mat<f64>),
+}
+
+impl Coordinates {
+    pub fn new(x: Mat<f64>) -> Self {
+        let xt = x.transpose().to_owned();
+        Self { x, xt }
+    }
+
+    /// Some of the rows.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self::new(Mat::from_fn(rows.len(), self.x.ncols(), |i, j| self.x[(rows[i], j)]))
+    }
+}
+
+impl Design {
+    /// Standardises and turns; `fold.test` may be empty.
+    ///
+    /// # Errors
+    /// A feature that is not finite, or none that varies.
+    pub fn new(rows: Rows, fold: &Fold) -> Result<Self, Undefined> {
+        let (mean, variance) = moments(rows, &fold.train)?;
+        let kept: Vec<usize> = (0..mean.len()).filter(|&column| variance[column] >= LEAST_VARIANCE).collect();
+        if kept.is_empty() {
+            return Err(Undefined::ConstantFeatures);
+        }
+        let scale = variance.mapv(|variance| if variance >= LEAST_VARIANCE { variance.sqrt() } else { 1.0 });
+        let standard = |rows_of: &[usize]| {
+            let mut x = Mat::zeros(rows_of.len(), kept.len());
+            for (j, &column) in kept.iter().enumerate() {
+                for (value, &row) in x.col_as_slice_mut(j).iter_mut().zip(rows_of) {
+                    *value = (f64::from(rows.x[[row, column]]) - mean[column]) / scale[column];
+                }
+            }
+            x
+        };
+        let (train, test) = (standard(&fold.train), standard(&fold.test));
+        if let Some(&row) = fold.test.iter().find(|&&row| rows.x.row(row).iter().any(|value| !value.is_finite())) {
+            return Err(Undefined::NonFinite { row });
+        }
+        let (train_x, test_x, spread, back) = if train.ncols() <= train.nrows() {
+            let (axes, spread) = axes(gram(train.transpose()))?;
+            (times(train.as_ref(), axes.as_ref()), times(test.as_ref(), axes.as_ref()), spread, Back::Turn(axes))
+        } else {
+            let (mut axes, spread) = axes(gram(train.as_ref()))?;
+            let mut coordinates = axes.clone();
+            for (j, &squared) in spread.iter().enumerate() {
+                coordinates.col_as_slice_mut(j).iter_mut().for_each(|value| *value *= squared.sqrt());
+                axes.col_as_slice_mut(j).iter_mut().for_each(|value| *value /= squared.sqrt());
+            }
+            let inner = times(test.as_ref(), train.transpose());
+            (coordinates, times(inner.as_ref(), axes.as_ref()), spread, Back::Rows(train, axes))
+        };
+        Ok(Self { train: Coordinates::new(train_x), test: test_x, spread, mean, scale, kept, back })
+    }
+
+    /// The fitted map in the units of the features as recorded; `w` is `[axes + 1, outputs]`, intercepts last.
+    pub fn probe(&self, w: MatRef<f64>, lambda: f64) -> Probe {
+        let axes = w.nrows() - 1;
+        let standard = match &self.back {
+            Back::Turn(turn) => times(turn.as_ref(), w.subrows(0, axes)),
+            Back::Rows(rows, sums) => times(rows.transpose(), times(sums.as_ref(), w.subrows(0, axes)).as_ref()),
+        };
+        let mut full = Array2::zeros((self.mean.len(), w.ncols()));
+        for (i, &column) in self.kept.iter().enumerate() {
+            for class in 0..w.ncols() {
+                full[[column, class]] = standard[(i, class)] / self.scale[column];
+            }
+        }
+        let intercepts = Array1::from_shape_fn(w.ncols(), |class| w[(axes, class)]);
+        let b = intercepts - self.mean.dot(&full);
+        Probe { w: full, b, mean: self.mean.clone(), scale: self.scale.clone(), lambda }
+    }
+}
+
+/// Eigenvectors `[n, rank]` and eigenvalues of a symmetric matrix, largest first.
+fn axes(gram: Mat<f64>) -> Result<(Mat<f64>, Vec<f64>), Undefined> {
+    let eigen = gram.self_adjoint_eigen(Side::Lower).map_err(|_| Undefined::NoAxes)?;
+    let (vectors, values) = (eigen.U(), eigen.S().column_vector());
+    let n = values.nrows();
+    let largest = values[n - 1];
+    let rank = (0..n).filter(|&i| values[i] > LEAST_AXIS * largest).count();
+    let spread = (0..rank).map(|j| values[n - 1 - j]).collect();
+    Ok((Mat::from_fn(n, rank, |i, j| vectors[(i, n - 1 - j)]), spread))
+}
+
+/// `x x^T`, its lower triangle.
+pub(super) fn gram(x: MatRef<f64>) -> Mat<f64> {
+    use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+    let mut out = Mat::zeros(x.nrows(), x.nrows());
+    let (whole, lower) = (BlockStructure::Rectangular, BlockStructure::TriangularLower);
+    matmul(out.rb_mut(), lower, Accum::Replace, x, whole, x.transpose(), whole, 1.0, Par::Seq);
+    out
+}
+
+/// `a b`. One thread: others are busy with other folds, and the sum has one order.
+pub(super) fn times(a: MatRef<f64>, b: MatRef<f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    matmul(out.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
+    out
+}
+
+/// `a b`, for arrays.
+pub(super) fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
+    let (rows, columns) = (a.nrows(), b.ncols());
+    let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
+    let (Some(left), Some(right)) = (a.as_slice(), b.as_slice()) else { return a.dot(&b) };
+    let mut out = vec![0.0; rows * columns];
+    let into = MatMut::from_row_major_slice_mut(&mut out, rows, columns);
+    let left = MatRef::from_row_major_slice(left, rows, a.ncols());
+    matmul(into, Accum::Replace, left, MatRef::from_row_major_slice(right, b.nrows(), columns), 1.0, Par::Seq);
+    Array2::from_shape_fn((rows, columns), |(i, j)| out[i * columns + j])
+}
+
+/// Mean and variance of each column over the rows to fit on.
+pub(super) fn moments(rows: Rows, train: &[usize]) -> Result<(Array1<f64>, Array1<f64>), Undefined> {
+    let n = train.len() as f64;
+    let mut mean = Array1::<f64>::zeros(rows.x.ncols());
+    for &row in train {
+        let values = rows.x.row(row);
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Undefined::NonFinite { row });
+        }
+        mean.zip_mut_with(&values, |sum, &value| *sum += f64::from(value));
+    }
+    mean /= n;
+    let mut variance = Array1::<f64>::zeros(mean.len());
+    for &row in train {
+        for ((sum, &value), mean) in variance.iter_mut().zip(rows.x.row(row)).zip(&mean) {
+            *sum += (f64::from(value) - mean).powi(2);
+        }
+    }
+    variance /= n;
+    Ok((mean, variance))
 }

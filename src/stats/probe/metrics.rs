@@ -68,7 +68,7 @@ pub fn log_loss(prob: ArrayView2<f64>, y: &[usize]) -> f64 {
 }
 
 /// Surprise at the true class of each row, nats.
-pub(super) fn surprises<'a>(prob: ArrayView2<'a, f64>, y: &'a [usize]) -> impl Iterator<Item = f64> + 'a {
+pub(super) fn surprises(prob: ArrayView2<f64>, y: &[usize]) -> impl Iterator<Item = f64> {
     y.iter().enumerate().map(move |(row, &y)| -prob[[row, y]].max(FLOOR).ln())
 }
 

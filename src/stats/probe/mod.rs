@@ -31,6 +31,7 @@ mod cross_validation;
 mod design;
 pub mod folds;
 pub mod metrics;
+mod newton;
 mod online_code;
 mod paper;
 mod path;
@@ -136,15 +137,29 @@ pub struct Probe {
 impl Probe {
     /// `x W + b`, `[rows, outputs]`.
     pub fn logits(&self, x: ArrayView2<f32>) -> Array2<f64> {
-        design::product(&x.mapv(f64::from), &self.w) + &self.b
+        // A block at a time: a map asks about every patch of every image.
+        const BLOCK: usize = 4096;
+        let mut logits = Array2::zeros((x.nrows(), self.b.len()));
+        for (mut into, x) in logits.axis_chunks_iter_mut(Axis(0), BLOCK).zip(x.axis_chunks_iter(Axis(0), BLOCK)) {
+            into.assign(&(design::product(x.mapv(f64::from).view(), self.w.view()) + &self.b));
+        }
+        logits
     }
 
     /// Probability of each class, `[rows, classes]`.
     pub fn predict(&self, x: ArrayView2<f32>) -> Array2<f64> {
         let mut probabilities = self.logits(x);
-        for mut row in probabilities.axis_iter_mut(Axis(0)) {
-            softmax::normalise(row.view_mut());
-        }
+        normalise(&mut probabilities);
         probabilities
+    }
+}
+
+/// Logits `[rows, classes]` to probabilities, in place.
+fn normalise(logits: &mut Array2<f64>) {
+    for mut row in logits.axis_iter_mut(Axis(0)) {
+        let largest = row.fold(f64::NEG_INFINITY, |largest, &logit| largest.max(logit));
+        row.mapv_inplace(|logit| (logit - largest).exp());
+        let total = row.sum();
+        row /= total;
     }
 }

@@ -29,6 +29,8 @@ pub enum Undefined {
         "the fit did not converge: gradient norm {gradient:.1e} at lambda {lambda:.0e}, {tolerance:.0e} is asked for"
     )]
     NotConverged { gradient: f64, lambda: f64, tolerance: f64 },
+    #[error("the principal axes of the features could not be found")]
+    NoAxes,
     #[error("no permutation of the labels differs from the labels")]
     NothingToPermute,
 }
