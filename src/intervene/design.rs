@@ -6,7 +6,7 @@ use super::arm::Arm;
 use super::batch::Batch;
 use super::bench::Bench;
 use super::lens::LensRow;
-use super::unit::{Prompt, Role, Units};
+use super::unit::{Prompt, Role, Unit, Units};
 use crate::dataset::{Dataset, Item};
 use crate::error::Result;
 use crate::model::{Hook, Site, SiteSpec};
@@ -24,16 +24,16 @@ pub trait Design: Send + Sync {
     ///
     /// # Errors
     /// A request that this dataset or this model can never meet. What a single item cannot meet, drops that item.
-    fn units(&self, source: &Source<'_>) -> Result<Units>;
+    fn units(&mut self, source: &Source<'_>) -> Result<Units>;
 
     /// What must be learned before the sweep: means, erasers, probes. Runs once, whatever is already on disk.
     fn fit(&mut self, _bench: &Bench<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// The states that arms will read of each run of a unit, given what is where in it. The clean run's states at
+    /// The states that arms will read of the runs of a batch's units. The clean run's states at
     /// `lm.*.resid`, `projector.out` and `vision.*.resid` need not be asked for to restart there.
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _units: &[Unit]) -> Vec<Need> {
         Vec::new()
     }
 
@@ -49,8 +49,13 @@ pub trait Design: Send + Sync {
     }
 
     /// Units of the batch for which some arms could not be made, and why: an empty group, groups of different size.
-    fn missing(&self, _batch: &Batch<'_>) -> Vec<(usize, String)> {
-        Vec::new()
+    fn missing(&self, _batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
+        Ok(Vec::new())
+    }
+
+    /// Units of the batch that cannot be used at all, and why, known once every run is ready and before any arm is made.
+    fn unusable(&self, _batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
+        Ok(Vec::new())
     }
 
     /// Readings of the unchanged runs, for the lens frame.

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::batch::Kept;
 use crate::error::{Error, Result};
 use crate::model::{Effect, Hook, Site};
 
@@ -15,8 +16,15 @@ pub struct Overwrite {
 struct Write {
     /// Of each unit: which row of `rows` goes to which position.
     places: Vec<Vec<(usize, usize)>>,
+    rows: Lent,
+}
+
+/// Where the rows come from.
+enum Lent {
     /// `[rows, width]`.
-    rows: Tensor<2>,
+    Rows(Tensor<2>),
+    /// A unit and a position for each row, gathered when they are needed: many arms lend from one run.
+    Kept(Kept, Vec<(usize, usize)>),
 }
 
 impl Overwrite {
@@ -28,7 +36,20 @@ impl Overwrite {
     /// (`[rows, width]`) that goes there.
     pub fn at(mut self, site: Site, places: Vec<Vec<(usize, usize)>>, rows: Tensor<2>) -> Self {
         self.sites.push(site);
-        self.writes.push(Write { places, rows });
+        self.writes.push(Write { places, rows: Lent::Rows(rows) });
+        self
+    }
+
+    /// As [`at`](Self::at), the rows being these units' states at these positions of a run.
+    pub fn lent(
+        mut self,
+        site: Site,
+        places: Vec<Vec<(usize, usize)>>,
+        kept: &Kept,
+        rows: Vec<(usize, usize)>,
+    ) -> Self {
+        self.sites.push(site);
+        self.writes.push(Write { places, rows: Lent::Kept(kept.clone(), rows) });
         self
     }
 }
@@ -52,7 +73,11 @@ impl Hook for Overwrite {
         let here = self.sites.iter().zip(&self.writes).filter(|(at, _)| **at == site);
         here.map(|(_, write)| write).try_fold(tokens, |tokens, write| {
             let [units, count, width] = tokens.dims();
-            let [_, wide] = write.rows.dims();
+            let rows = match &write.rows {
+                Lent::Rows(rows) => rows.clone(),
+                Lent::Kept(kept, rows) => kept.rows(rows)?,
+            };
+            let [_, wide] = rows.dims();
             if wide != width || write.places.len() != units {
                 return Err(Error::data(format!(
                     "states of {} units, {wide} numbers wide, do not fit into `{site}` with {units} of {width}",
@@ -67,7 +92,7 @@ impl Hook for Overwrite {
                         (units * count + row) as i64;
                 }
             }
-            let all = Tensor::cat(vec![tokens.reshape([units * count, width]), write.rows.clone()], 0);
+            let all = Tensor::cat(vec![tokens.reshape([units * count, width]), rows], 0);
             let source = indices(source, &all.device());
             Ok(all.select(0, source).reshape([units, count, width]))
         })

@@ -1,10 +1,12 @@
 //! Token groups as a study of interventions names them: of one object, or of both objects of a pair at once.
 
+use rand::seq::index::sample;
 use serde::{Deserialize, Serialize};
 
 use super::unit::Prompt;
 use crate::model::Site;
 use crate::processor::{Group, Place};
+use crate::stats::seed::rng;
 
 /// The names that stand for both objects of a pair.
 const BOTH: [&str; 8] =
@@ -18,6 +20,7 @@ const BOTH: [&str; 8] =
 /// | `ring_W` | the patches within W of either object, objects left out |
 /// | `strip`, `strip_minus_object` | both objects' strips |
 /// | `random_background` | as many background patches as both objects have |
+/// | `random_as_strip`, `random_as_ring_W` | as many background patches as that region has |
 /// | `word` | both objects' words |
 /// | `all` | every position of the prompt |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +31,7 @@ pub enum Region {
     Strip,
     StripMinusObject,
     RandomBackground,
+    RandomAs(Matched),
     Word,
     All,
     One(Group),
@@ -43,6 +47,7 @@ impl Region {
             Self::Strip => both(Group::Strip),
             Self::StripMinusObject => both(Group::StripMinusObject),
             Self::RandomBackground => both(Group::RandomBackground),
+            Self::RandomAs(_) => vec![Group::Background],
             Self::Word => both(Group::Word),
             Self::All => vec![Group::Image, Group::Text, Group::Last],
             Self::One(group) => vec![group],
@@ -59,7 +64,12 @@ impl Region {
     }
 
     /// Its positions along the token axis of a site, ascending and each once; empty where a prompt has no such group.
-    pub fn at(self, site: Site, prompt: &Prompt, pair: [usize; 2]) -> Vec<usize> {
+    ///
+    /// `seed` is for those that are drawn at random, besides what the prompt's layout was made with.
+    pub fn at(self, site: Site, prompt: &Prompt, pair: [usize; 2], seed: u64) -> Vec<usize> {
+        if let Self::RandomAs(matched) = self {
+            return matched.drawn(site, prompt, pair, seed);
+        }
         if self == Self::All && !is_image_only(site) {
             return (0..prompt.prepared.map.len).collect();
         }
@@ -69,6 +79,31 @@ impl Region {
         positions.sort_unstable();
         positions.dedup();
         positions
+    }
+}
+
+/// Whose number of patches a random draw has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Matched {
+    Strip,
+    Ring(usize),
+}
+
+impl Matched {
+    fn drawn(self, site: Site, prompt: &Prompt, pair: [usize; 2], seed: u64) -> Vec<usize> {
+        let region = match self {
+            Self::Strip => Region::Strip,
+            Self::Ring(width) => Region::Ring(width),
+        };
+        let count = region.at(site, prompt, pair, seed).len();
+        let background = group_at(Group::Background, site, prompt).unwrap_or_default();
+        if background.len() < count {
+            return Vec::new();
+        }
+        let mut rng = rng(seed, &format!("patches for {} like {region}", prompt.layout.item), 0);
+        let mut drawn: Vec<usize> = sample(&mut rng, background.len(), count).iter().map(|at| background[at]).collect();
+        drawn.sort_unstable();
+        drawn
     }
 }
 
@@ -99,6 +134,8 @@ impl TryFrom<String> for Region {
 
     fn try_from(name: String) -> Result<Self, String> {
         let ring = name.strip_prefix("ring_").and_then(|width| width.parse().ok()).filter(|&width| width > 0);
+        let matched = name.strip_prefix("random_as_ring_").and_then(|width| width.parse().ok());
+        let matched = matched.filter(|&width| width > 0).map(Matched::Ring);
         match (name.as_str(), ring) {
             ("object", _) => Ok(Self::Object),
             ("strip", _) => Ok(Self::Strip),
@@ -106,6 +143,8 @@ impl TryFrom<String> for Region {
             ("random_background", _) => Ok(Self::RandomBackground),
             ("word", _) => Ok(Self::Word),
             ("all", _) => Ok(Self::All),
+            ("random_as_strip", _) => Ok(Self::RandomAs(Matched::Strip)),
+            (_, None) if matched.is_some() => matched.map(Self::RandomAs).ok_or_else(String::new),
             (_, Some(width)) => Ok(Self::Ring(width)),
             _ => Group::try_from(name).map(Self::One).map_err(|problem| {
                 format!("{problem}; of both objects of a pair: {}", BOTH.map(|name| format!("`{name}`")).join(", "))
@@ -128,6 +167,8 @@ impl std::fmt::Display for Region {
             Self::Strip => f.write_str("strip"),
             Self::StripMinusObject => f.write_str("strip_minus_object"),
             Self::RandomBackground => f.write_str("random_background"),
+            Self::RandomAs(Matched::Strip) => f.write_str("random_as_strip"),
+            Self::RandomAs(Matched::Ring(width)) => write!(f, "random_as_ring_{width}"),
             Self::Word => f.write_str("word"),
             Self::All => f.write_str("all"),
             Self::One(group) => write!(f, "{group}"),
@@ -141,7 +182,16 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for name in BOTH.into_iter().chain(["last", "text", "image", "background", "object_1", "cell_3_4"]) {
+        for name in BOTH.into_iter().chain([
+            "random_as_strip",
+            "random_as_ring_2",
+            "last",
+            "text",
+            "image",
+            "background",
+            "object_1",
+            "cell_3_4",
+        ]) {
             assert_eq!(Region::try_from(name.to_string()).unwrap().to_string(), name);
         }
         assert!(Region::try_from("objekt".to_string()).unwrap_err().contains("`strip_minus_object`"));

@@ -131,7 +131,7 @@ impl Sweep<'_> {
         if units.is_empty() {
             return Ok(outcome);
         }
-        let needs = self.design.needs();
+        let needs = self.design.needs(&units);
         let encoded = self.encode(&prompts, &needs, &mut outcome.cost)?;
         let mut batch = Batch {
             model: self.bench.model,
@@ -153,7 +153,7 @@ impl Sweep<'_> {
         let mut clean = self.run_roles(&mut batch, &encoded, &needs, &forms, &mut outcome.cost)?;
         self.choose(&mut batch, &mut outcome.units)?;
         let mut arms = self.design.arms(&batch)?;
-        for (unit, reason) in self.design.missing(&batch) {
+        for (unit, reason) in self.design.missing(&batch)? {
             let name = &batch.units[unit].id;
             if let Some(row) = outcome.units.iter_mut().find(|row| {
                 row.unit.item == self.labels(&batch.units[unit]).item

@@ -139,7 +139,7 @@ fn renamed(
 
 #[cfg(test)]
 mod tests {
-    use crate::dataset::{Counterpart, Dataset, Item, open};
+    use crate::dataset::{Counterpart, Item, open};
 
     fn of(source: &str, item: usize, name: &str) -> (Item, Item) {
         let dataset = open(source).unwrap();
