@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Batch, Bench, Design, LensRow, Need, Places, Prompt, Reading, Role, Run, Source, Unit, Units, group_at, position,
+    Batch, Design, LensRow, Need, Places, Prompt, Reading, Role, Run, Source, Unit, Units, group_at, position,
 };
 use crate::dataset::Counterpart;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use crate::processor::{AnswerForms, Group, Member};
 /// `design = "lens"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LogitLens {
+pub struct LensSpec {
     /// Positions that are read out; every token of a group has rows of its own.
     #[serde(default = "usual")]
     pub positions: Vec<Group>,
@@ -40,16 +40,17 @@ fn usual() -> Vec<Group> {
 /// Rows of logits that are on the host at once.
 const ROWS: usize = 64;
 
-impl Design for LogitLens {
+impl Design for LensSpec {
     fn kind(&self) -> &'static str {
         "lens"
     }
 
-    fn units(&self, source: &Source<'_>) -> Result<Units> {
+    fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         if self.positions.is_empty() {
             return Err(Error::usage("`positions` is empty: the lens would read nothing")
                 .with_help("name groups, as `last` or `image`"));
         }
+        self.slots = source.sites.iter().map(|spec| spec.site).filter(|site| matches!(site, Site::LmResid(_))).collect();
         self.variants.iter().try_for_each(|variant| source.dataset.offers(*variant))?;
         let mut units = Units::default();
         for item in source.items.iter().take(source.limit.unwrap_or(usize::MAX)) {
@@ -66,12 +67,7 @@ impl Design for LogitLens {
         Ok(units)
     }
 
-    fn fit(&mut self, bench: &Bench<'_>) -> Result<()> {
-        self.slots = (0..=bench.model.depth()).map(Site::LmResid).collect();
-        Ok(())
-    }
-
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _units: &[Unit]) -> Vec<Need> {
         let positions = self.positions.clone();
         let places = Places::Of(Arc::new(move |prompt: &Prompt, site| {
             positions.iter().filter_map(|&group| group_at(group, site, prompt)).flatten().collect()
@@ -99,7 +95,7 @@ struct Spot {
     position: usize,
 }
 
-impl LogitLens {
+impl LensSpec {
     pub fn design(&self) -> Box<dyn Design> {
         Box::new(self.clone())
     }

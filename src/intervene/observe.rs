@@ -89,7 +89,7 @@ impl Sightings {
             let Some(fold) = folds.of(&prompt.item.image) else { return Ok(()) };
             let ranks = ranks(&prompt.item);
             for (k, object) in prompt.item.objects.iter().enumerate() {
-                let patches = Region::One(Group::Object(k + 1)).at(Site::ProjectorOut, prompt, [1, 2]);
+                let patches = Region::One(Group::Object(k + 1)).at(Site::ProjectorOut, prompt, [1, 2], bench.seed);
                 let (Some(rank), false) = (ranks[k], patches.is_empty()) else { continue };
                 let mean = states.select(Dimension(0), &patches).mean_axis(Dimension(0));
                 flat.entry(site).or_default().extend(mean.iter().flatten().map(|&value| value as f32));

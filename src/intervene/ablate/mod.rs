@@ -30,7 +30,7 @@ use replace::{Fill, Plan};
 
 use super::observe::{distinct, patches, token_sites, window};
 use super::{
-    Arm, Batch, Bench, Design, Labels, Need, Places, Prompt, Region, Role, Run, Source, Unit, Units, position,
+    Arm, Batch, Bench, Design, Labels, Need, Objects, Places, Prompt, Region, Role, Run, Source, Unit, Units, position,
 };
 use crate::dataset::{Counterpart, Item};
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ use crate::study::SitePattern;
 /// `design = "ablate"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ablate {
+pub struct AblateSpec {
     pub kinds: Vec<Kind>,
     #[serde(default = "projector")]
     pub sites: Vec<SitePattern>,
@@ -56,13 +56,10 @@ pub struct Ablate {
     #[serde(default)]
     pub objects: Vec<Objects>,
     #[serde(default)]
-    pub background: Vec<Background>,
+    pub background: Vec<Ground>,
     /// Of `resample` and `noise`.
     #[serde(default = "ten")]
     pub draws: u32,
-    /// Only items that the model gets right.
-    #[serde(default)]
-    pub golden: bool,
 }
 
 fn projector() -> Vec<SitePattern> {
@@ -108,21 +105,10 @@ impl Kind {
     }
 }
 
-/// Where the objects' tokens come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Objects {
-    Original,
-    /// The same object alone, in its own place.
-    Own,
-    /// The same object alone, in the middle.
-    Middle,
-}
-
 /// Where the background's tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Background {
+pub enum Ground {
     Original,
     /// The scene without objects.
     Blank,
@@ -130,17 +116,15 @@ pub enum Background {
     Other,
 }
 
-impl Objects {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Original => "original",
-            Self::Own => "own",
-            Self::Middle => "middle",
-        }
+fn name(objects: Objects) -> &'static str {
+    match objects {
+        Objects::Original => "original",
+        Objects::Own => "own",
+        Objects::Middle => "middle",
     }
 }
 
-impl Background {
+impl Ground {
     fn name(self) -> &'static str {
         match self {
             Self::Original => "original",
@@ -183,16 +167,14 @@ impl Lenders {
 
 /// The design, with what it measured.
 pub struct Ablation {
-    asked: Ablate,
+    asked: AblateSpec,
     sites: Vec<Site>,
     means: Option<Means>,
-    /// Roles of the batch's units; the same for all.
-    roles: usize,
 }
 
-impl Ablate {
+impl AblateSpec {
     pub fn design(&self) -> Box<dyn Design> {
-        Box::new(Ablation { asked: self.clone(), sites: Vec::new(), means: None, roles: 0 })
+        Box::new(Ablation { asked: self.clone(), sites: Vec::new(), means: None })
     }
 
     fn lenders(&self) -> Lenders {
@@ -200,9 +182,9 @@ impl Ablate {
         let crossed = !self.objects.is_empty() && !self.background.is_empty();
         let reference = has(Kind::Reference) || has(Kind::ReferenceOwn);
         let others = if has(Kind::Resample) { self.draws as usize } else { 0 };
-        let another = crossed && self.background.contains(&Background::Other);
+        let another = crossed && self.background.contains(&Ground::Other);
         Lenders {
-            blank: reference || crossed && self.background.contains(&Background::Blank),
+            blank: reference || crossed && self.background.contains(&Ground::Blank),
             own: has(Kind::ReferenceOwn) || crossed && self.objects.contains(&Objects::Own),
             middle: has(Kind::Reference) || crossed && self.objects.contains(&Objects::Middle),
             others: others.max(usize::from(another)),
@@ -210,18 +192,18 @@ impl Ablate {
     }
 
     /// Where objects and background come from, with how the arm is called and its group.
-    fn crossings(&self) -> Vec<(&'static str, String, Objects, Background)> {
+    fn crossings(&self) -> Vec<(&'static str, String, Objects, Ground)> {
         let references = self.kinds.iter().filter_map(|kind| match kind {
-            Kind::Reference => Some((kind.name(), "image".to_string(), Objects::Middle, Background::Blank)),
-            Kind::ReferenceOwn => Some((kind.name(), "image".to_string(), Objects::Own, Background::Blank)),
+            Kind::Reference => Some((kind.name(), "image".to_string(), Objects::Middle, Ground::Blank)),
+            Kind::ReferenceOwn => Some((kind.name(), "image".to_string(), Objects::Own, Ground::Blank)),
             _ => None,
         });
         let cells =
             self.objects.iter().flat_map(|&objects| self.background.iter().map(move |&ground| (objects, ground)));
         // Originals on the original background are the clean run.
-        let cells = cells.filter(|cell| *cell != (Objects::Original, Background::Original));
-        let named = |(objects, ground): (Objects, Background)| {
-            ("factorial", format!("{}+{}", objects.name(), ground.name()), objects, ground)
+        let cells = cells.filter(|cell| *cell != (Objects::Original, Ground::Original));
+        let named = |(objects, ground): (Objects, Ground)| {
+            ("factorial", format!("{}+{}", name(objects), ground.name()), objects, ground)
         };
         references.chain(cells.map(named)).collect()
     }
@@ -275,11 +257,7 @@ impl Design for Ablation {
         "ablate"
     }
 
-    fn golden(&self) -> bool {
-        self.asked.golden
-    }
-
-    fn units(&self, source: &Source<'_>) -> Result<Units> {
+    fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.asked.check()?;
         token_sites(&self.asked.sites, source.sites)?;
         let images = distinct(source.items);
@@ -312,18 +290,15 @@ impl Design for Ablation {
         if self.asked.kinds.iter().any(measured) {
             self.means = Some(Means::of(bench, &sites)?);
         }
-        let most = bench.items.iter().map(|item| item.objects.len()).max().unwrap_or(0);
-        let Lenders { blank, own, middle, others } = self.asked.lenders();
-        self.roles = usize::from(blank) + (usize::from(own) + usize::from(middle)) * most + others;
         self.sites = sites;
         Ok(())
     }
 
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, units: &[Unit]) -> Vec<Need> {
         let image: Places = Places::Of(Arc::new(|prompt: &Prompt, site| {
             patches(prompt).filter_map(|place| position(place, site, prompt)).collect()
         }));
-        (0..self.roles)
+        (0..units.first().map_or(0, |unit| unit.others.len()))
             .map(|n| Need { role: Role::Other(n), sites: self.sites.clone(), places: image.clone() })
             .collect()
     }
@@ -346,9 +321,8 @@ impl Design for Ablation {
         Ok(arms)
     }
 
-    fn missing(&self, batch: &Batch<'_>) -> Vec<(usize, String)> {
-        let Ok(plans) = self.plans(batch) else { return Vec::new() };
-        plans.into_iter().flat_map(|plan| plan.missing).collect()
+    fn missing(&self, batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
+        Ok(self.plans(batch)?.into_iter().flat_map(|plan| plan.missing).collect())
     }
 }
 

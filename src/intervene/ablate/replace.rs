@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 
 use super::means::Means;
-use super::{Background, Lenders, Objects};
+use super::{Ground, Lenders};
 use crate::error::{Error, Result};
-use crate::intervene::{Arm, Batch, Labels, Overwrite, Prompt, Region, Role, position};
+use crate::intervene::{Arm, Batch, Labels, Objects, Overwrite, Prompt, Region, Role, position};
 use crate::model::Site;
 use crate::processor::{Group, Patch, Place};
 
@@ -47,7 +47,7 @@ impl Plan {
         let mut plan = Self { arm, group: group.to_string(), draw, units: Vec::new(), missing: Vec::new() };
         for &unit in &batch.live {
             let prompt = batch.prompt(Role::Clean, unit)?;
-            let patches = group.at(Site::ProjectorOut, prompt, batch.units[unit].pair);
+            let patches = group.at(Site::ProjectorOut, prompt, batch.units[unit].pair, batch.seed);
             if patches.is_empty() {
                 plan.missing.push((unit, format!("no token of `{group}`")));
                 continue;
@@ -63,7 +63,7 @@ impl Plan {
         batch: &Batch<'_>,
         (arm, group): (&'static str, String),
         objects: Objects,
-        background: Background,
+        background: Ground,
         lenders: Lenders,
     ) -> Result<Self> {
         let mut plan = Self { arm, group, draw: None, units: Vec::new(), missing: Vec::new() };
@@ -82,17 +82,17 @@ fn crossed(
     batch: &Batch<'_>,
     unit: usize,
     objects: Objects,
-    background: Background,
+    background: Ground,
     lenders: Lenders,
 ) -> Result<std::result::Result<Vec<(usize, Fill)>, String>> {
     let prompt = batch.prompt(Role::Clean, unit)?;
-    let at = |group, prompt: &Prompt| Region::One(group).at(Site::ProjectorOut, prompt, batch.units[unit].pair);
+    let at = |group, prompt: &Prompt| Region::One(group).at(Site::ProjectorOut, prompt, batch.units[unit].pair, batch.seed);
     let count = prompt.item.objects.len();
     let mut fills = Vec::new();
     let ground = match background {
-        Background::Original => None,
-        Background::Blank => Some(lenders.blank()),
-        Background::Other => Some(lenders.other(0, count)),
+        Ground::Original => None,
+        Ground::Blank => Some(lenders.blank()),
+        Ground::Other => Some(lenders.other(0, count)),
     };
     if let Some(role) = ground {
         fills.extend(at(Group::Background, prompt).into_iter().map(|patch| (patch, Fill::State(role, patch))));

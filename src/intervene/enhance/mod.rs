@@ -29,7 +29,7 @@ use crate::study::SitePattern;
 /// `design = "enhance"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Enhance {
+pub struct EnhanceSpec {
     #[serde(default = "first_slot")]
     pub sites: Vec<SitePattern>,
     #[serde(default = "raw")]
@@ -56,9 +56,6 @@ pub struct Enhance {
     /// Further nulls.
     #[serde(default = "nulls")]
     pub controls: Vec<Null>,
-    /// Only items that the model gets right.
-    #[serde(default)]
-    pub golden: bool,
 }
 
 fn first_slot() -> Vec<SitePattern> {
@@ -156,12 +153,12 @@ pub enum Null {
 
 /// The design, with its directions.
 pub struct Enhancement {
-    asked: Enhance,
+    asked: EnhanceSpec,
     folds: ImageFolds,
     fitted: BTreeMap<Key, Fitted>,
 }
 
-impl Enhance {
+impl EnhanceSpec {
     pub fn design(&self) -> Box<dyn Design> {
         Box::new(Enhancement { asked: self.clone(), folds: ImageFolds::default(), fitted: BTreeMap::new() })
     }
@@ -194,11 +191,7 @@ impl Design for Enhancement {
         "enhance"
     }
 
-    fn golden(&self) -> bool {
-        self.asked.golden
-    }
-
-    fn units(&self, source: &Source<'_>) -> Result<Units> {
+    fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.asked.check()?;
         token_sites(&self.asked.sites, source.sites)?;
         let folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
@@ -229,13 +222,13 @@ impl Design for Enhancement {
         Ok(arms)
     }
 
-    fn missing(&self, batch: &Batch<'_>) -> Vec<(usize, String)> {
+    fn missing(&self, batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
         let none = |unit: &usize, scope: &Region| {
             let prompt = batch.prompt(Role::Clean, *unit).ok()?;
-            let empty = scope.at(Site::ProjectorOut, prompt, batch.units[*unit].pair).is_empty();
+            let empty = scope.at(Site::ProjectorOut, prompt, batch.units[*unit].pair, batch.seed).is_empty();
             empty.then(|| (*unit, format!("no token of `{scope}`")))
         };
-        batch.live.iter().flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope))).collect()
+        Ok(batch.live.iter().flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope))).collect())
     }
 }
 
@@ -255,7 +248,7 @@ impl Enhancement {
         for &unit in &batch.live {
             let prompt = batch.prompt(Role::Clean, unit)?;
             let Unit { pair, fold, axis, .. } = &batch.units[unit];
-            let positions = scope.at(site, prompt, *pair);
+            let positions = scope.at(site, prompt, *pair, batch.seed);
             let (Some(fold), Some(axis), false) = (*fold, *axis, positions.is_empty()) else { continue };
             let geometry = &prompt.layout.geometry;
             let centres = pair.iter().filter_map(|&k| prompt.layout.centres.get(k.checked_sub(1)?).copied().flatten());
@@ -267,7 +260,7 @@ impl Enhancement {
                 let at = axis.along([(rect.x1 + rect.x2) / 2.0, (rect.y1 + rect.y2) / 2.0]);
                 if along.is_empty() || at == middle { 0.0 } else { (middle - at).signum() }
             };
-            let signs = scope.at(Site::ProjectorOut, prompt, *pair).iter().map(sign).collect();
+            let signs = scope.at(Site::ProjectorOut, prompt, *pair, batch.seed).iter().map(sign).collect();
             cast.push(Player { unit, fold, axis, positions, signs });
         }
         Ok(cast)

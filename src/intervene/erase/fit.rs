@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2, Axis as Dimension};
 use rand::seq::SliceRandom;
 
-use super::{Concept, Erase, Method};
+use super::{Concept, EraseSpec, Method};
 use crate::dataset::Axis;
 use crate::error::{Error, Result};
 use crate::intervene::observe::{ImageFolds, Sightings, look};
@@ -124,7 +124,7 @@ struct Gathered {
 pub(super) fn fit(
     bench: &Bench<'_>,
     sites: &[Site],
-    asked: &Erase,
+    asked: &EraseSpec,
     folds: &ImageFolds,
 ) -> Result<BTreeMap<Key, Eraser>> {
     let mut names: Vec<String> =
@@ -325,7 +325,7 @@ fn by_classifiers(
     (concept, axis, fold): (Concept, Option<Axis>, i16),
     names: &[String],
     covariance: &Covariance,
-    asked: &Erase,
+    asked: &EraseSpec,
     seed: u64,
 ) -> Result<LowRank> {
     let wrong = |reason: String| Error::data(format!("classifiers of `{concept}` at `{site}`: {reason}"));

@@ -40,7 +40,7 @@ use crate::study::SitePattern;
 /// `design = "erase"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Erase {
+pub struct EraseSpec {
     #[serde(default = "projector")]
     pub sites: Vec<SitePattern>,
     #[serde(default = "leace")]
@@ -60,9 +60,6 @@ pub struct Erase {
     /// Classifiers that INLP removes at most.
     #[serde(default = "sixteen")]
     pub rounds: usize,
-    /// Only items that the model gets right.
-    #[serde(default)]
-    pub golden: bool,
 }
 
 fn projector() -> Vec<SitePattern> {
@@ -124,12 +121,12 @@ pub enum From {
 
 /// The design, with its erasers.
 pub struct Erasure {
-    asked: Erase,
+    asked: EraseSpec,
     folds: ImageFolds,
     erasers: BTreeMap<Key, Eraser>,
 }
 
-impl Erase {
+impl EraseSpec {
     pub fn design(&self) -> Box<dyn Design> {
         Box::new(Erasure { asked: self.clone(), folds: ImageFolds::default(), erasers: BTreeMap::new() })
     }
@@ -171,11 +168,7 @@ impl Design for Erasure {
         "erase"
     }
 
-    fn golden(&self) -> bool {
-        self.asked.golden
-    }
-
-    fn units(&self, source: &Source<'_>) -> Result<Units> {
+    fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.asked.check()?;
         token_sites(&self.asked.sites, source.sites)?;
         let folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
@@ -211,13 +204,13 @@ impl Design for Erasure {
         Ok(arms)
     }
 
-    fn missing(&self, batch: &Batch<'_>) -> Vec<(usize, String)> {
+    fn missing(&self, batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
         let none = |unit: &usize, scope: &Region| {
             let prompt = batch.prompt(Role::Clean, *unit).ok()?;
-            let empty = scope.at(Site::ProjectorOut, prompt, batch.units[*unit].pair).is_empty();
+            let empty = scope.at(Site::ProjectorOut, prompt, batch.units[*unit].pair, batch.seed).is_empty();
             empty.then(|| (*unit, format!("no token of `{scope}`")))
         };
-        batch.live.iter().flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope))).collect()
+        Ok(batch.live.iter().flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope))).collect())
     }
 }
 
@@ -250,7 +243,7 @@ impl Erasure {
             let prompt = batch.prompt(Role::Clean, unit)?;
             let Unit { pair, fold, axis, .. } = &batch.units[unit];
             let (Some(fold), Some(axis)) = (*fold, *axis) else { continue };
-            let patches = scope.at(Site::ProjectorOut, prompt, *pair);
+            let patches = scope.at(Site::ProjectorOut, prompt, *pair, batch.seed);
             if patches.is_empty() {
                 continue;
             }
@@ -295,7 +288,7 @@ impl Erasure {
             .map(|&site| {
                 units
                     .iter()
-                    .map(|&unit| Ok(scope.at(site, batch.prompt(Role::Clean, unit)?, batch.units[unit].pair)))
+                    .map(|&unit| Ok(scope.at(site, batch.prompt(Role::Clean, unit)?, batch.units[unit].pair, batch.seed)))
                     .collect()
             })
             .collect::<Result<_>>()?;

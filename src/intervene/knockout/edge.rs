@@ -31,18 +31,18 @@ pub struct Blocked(Vec<(usize, Vec<usize>)>);
 impl Edge {
     /// What the edge blocks in a prompt; nothing where the prompt lacks either side. Keys behind a query, which a causal
     /// decoder hides anyway, are left out.
-    pub fn blocked(self, prompt: &Prompt, pair: [usize; 2]) -> Blocked {
-        Blocked::new(&self.to.at(prompt, pair), &self.from.at(prompt, pair))
+    pub fn blocked(self, prompt: &Prompt, pair: [usize; 2], seed: u64) -> Blocked {
+        Blocked::new(&self.to.at(prompt, pair, seed), &self.from.at(prompt, pair, seed))
     }
 }
 
 impl End {
     /// Its positions in a prompt, ascending.
-    pub fn at(self, prompt: &Prompt, pair: [usize; 2]) -> Vec<usize> {
+    pub fn at(self, prompt: &Prompt, pair: [usize; 2], seed: u64) -> Vec<usize> {
         // Attention runs over the whole prompt, as the residual stream does.
         let site = Site::LmResid(0);
         match self {
-            Self::Region(region) => region.at(site, prompt, pair),
+            Self::Region(region) => region.at(site, prompt, pair, seed),
             Self::OtherText => {
                 let words: Vec<usize> = prompt.layout.words.iter().flatten().copied().collect();
                 prompt.layout.text.iter().copied().filter(|at| !words.contains(at)).collect()

@@ -30,7 +30,7 @@ use crate::study::SitePattern;
 /// `design = "knockout"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Knockout {
+pub struct KnockoutSpec {
     /// As `image->last`.
     pub edges: Vec<Edge>,
     /// How many layers lose the edge at once, centred on each layer in turn; cut off at both ends of the model.
@@ -42,9 +42,6 @@ pub struct Knockout {
     /// Draws of random patches in place of an edge's own, as many and at the same queries.
     #[serde(default)]
     pub random: u32,
-    /// Only items that the model gets right.
-    #[serde(default)]
-    pub golden: bool,
 }
 
 fn three() -> Vec<NonZeroUsize> {
@@ -55,7 +52,7 @@ fn every_layer() -> Vec<SitePattern> {
     SitePattern::try_from("lm.*.scores".to_string()).into_iter().collect()
 }
 
-impl Knockout {
+impl KnockoutSpec {
     pub fn design(&self) -> Box<dyn Design> {
         Box::new(self.clone())
     }
@@ -85,10 +82,10 @@ impl Knockout {
         for &unit in &batch.live {
             let prompt = batch.prompt(Role::Clean, unit)?;
             let pair = batch.units[unit].pair;
-            let (mut keys, queries) = (edge.from.at(prompt, pair), edge.to.at(prompt, pair));
+            let (mut keys, queries) = (edge.from.at(prompt, pair, batch.seed), edge.to.at(prompt, pair, batch.seed));
             if let Some(draw) = draw {
                 let region = super::Region::One(Group::Image);
-                let image = region.at(Site::LmResid(0), prompt, pair);
+                let image = region.at(Site::LmResid(0), prompt, pair, batch.seed);
                 let others: Vec<usize> = image.iter().copied().filter(|at| !keys.contains(at)).collect();
                 // Text is no patch, and a group that fills the image leaves none to draw.
                 if keys.iter().any(|key| !image.contains(key)) || others.len() < keys.len() {
@@ -109,19 +106,15 @@ impl Knockout {
     }
 }
 
-impl Design for Knockout {
+impl Design for KnockoutSpec {
     fn kind(&self) -> &'static str {
         "knockout"
     }
 
-    fn units(&self, source: &Source<'_>) -> Result<Units> {
+    fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.layers(source.sites)?;
         let items = source.items.iter().take(source.limit.unwrap_or(usize::MAX));
         Ok(Units { units: items.map(Unit::alone).collect(), dropped: Vec::new() })
-    }
-
-    fn golden(&self) -> bool {
-        self.golden
     }
 
     fn arms(&self, batch: &Batch<'_>) -> Result<Vec<Arm>> {
