@@ -7,6 +7,8 @@ mod support;
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
 mod cli;
+/// Ablation, knockout, enhancement, erasure, lens: what must hold exactly.
+mod designs;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
 /// Verbs that look at a model without a study.

@@ -63,6 +63,11 @@ pub trait Design: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether [`lens`](Self::lens) returns anything, so that there is a lens frame.
+    fn reads(&self) -> bool {
+        false
+    }
+
     /// Whether only units that the model gets right on both sides become arms.
     fn golden(&self) -> bool {
         false

@@ -167,3 +167,40 @@ where
 fn framed(name: &str, height: usize, columns: Vec<Column>) -> Result<DataFrame> {
     DataFrame::new(height, columns).map_err(|error| Error::data(format!("the {name} frame: {error}")))
 }
+
+/// How many units of an intervention were right, and used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub design: String,
+    pub units: usize,
+    pub clean: usize,
+    pub cf: usize,
+    pub golden: usize,
+    pub used: usize,
+}
+
+/// The counts of each intervention in a `units` frame, in the order in which they come.
+pub fn golden_counts(frame: &DataFrame) -> Result<Vec<Counts>> {
+    let count = || -> PolarsResult<Vec<Counts>> {
+        let designs = frame.column("design")?.str()?;
+        let flag = |name: &str| -> PolarsResult<Vec<bool>> {
+            Ok(frame.column(name)?.bool()?.iter().map(|value| value == Some(true)).collect())
+        };
+        let [clean, cf, golden, used] = [flag("correct_clean")?, flag("correct_cf")?, flag("golden")?, flag("used")?];
+        let mut counts: Vec<Counts> = Vec::new();
+        for (row, design) in designs.iter().enumerate() {
+            let design = design.unwrap_or_default();
+            if counts.last().is_none_or(|last| last.design != design) {
+                counts.push(Counts { design: design.to_string(), ..Counts::default() });
+            }
+            let Some(last) = counts.last_mut() else { continue };
+            last.units += 1;
+            last.clean += usize::from(clean[row]);
+            last.cf += usize::from(cf[row]);
+            last.golden += usize::from(golden[row]);
+            last.used += usize::from(used[row]);
+        }
+        Ok(counts)
+    };
+    count().map_err(|error| Error::data(format!("the units frame: {error}")))
+}

@@ -54,7 +54,7 @@ pub struct Outcome {
 }
 
 /// What was computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Cost {
     /// Images through the whole encoder.
     pub images: u64,
@@ -363,6 +363,7 @@ impl Sweep<'_> {
     /// Which units become arms.
     fn choose(&self, batch: &mut Batch<'_>, rows: &mut [UnitRow]) -> Result<()> {
         let mut live = Vec::new();
+        let unusable = self.design.unusable(batch)?;
         let used = rows.iter_mut().filter(|row| row.reason.is_none());
         for (index, row) in used.enumerate() {
             let unit = &batch.units[index];
@@ -375,10 +376,15 @@ impl Sweep<'_> {
             row.correct_cf = right(Role::Cf, unit.cf.as_ref());
             let golden = row.correct_clean == Some(true) && row.correct_cf != Some(false);
             row.golden = Some(golden);
-            row.used = golden || !self.golden;
-            match row.used {
-                true => live.push(index),
-                false => row.reason = Some("not right on both sides".into()),
+            let misfit = unusable.iter().find(|(unit, _)| *unit == index);
+            row.reason = match misfit {
+                Some((_, reason)) => Some(reason.clone()),
+                None if self.golden && !golden => Some("not right on both sides".into()),
+                None => None,
+            };
+            row.used = row.reason.is_none();
+            if row.used {
+                live.push(index);
             }
         }
         batch.live = live;

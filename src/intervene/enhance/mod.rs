@@ -194,14 +194,13 @@ impl Design for Enhancement {
     fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.asked.check()?;
         token_sites(&self.asked.sites, source.sites)?;
-        let folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
+        self.folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
         let items = source.items.iter().take(source.limit.unwrap_or(usize::MAX));
-        let unit = |item: &Item| Unit { fold: folds.of(&item.image), ..Unit::alone(item) };
+        let unit = |item: &Item| Unit { fold: self.folds.of(&item.image), ..Unit::alone(item) };
         Ok(Units { units: items.map(unit).collect(), dropped: Vec::new() })
     }
 
     fn fit(&mut self, bench: &Bench<'_>) -> Result<()> {
-        self.folds = ImageFolds::deal(bench.items, self.asked.folds, bench.seed)?;
         let sites = token_sites(&self.asked.sites, &bench.model.sites())?;
         self.fitted = directions::fit(bench, &sites, &self.asked.bases, &self.folds)?;
         Ok(())

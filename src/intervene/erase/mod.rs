@@ -171,14 +171,13 @@ impl Design for Erasure {
     fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.asked.check()?;
         token_sites(&self.asked.sites, source.sites)?;
-        let folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
+        self.folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
         let items = source.items.iter().take(source.limit.unwrap_or(usize::MAX));
-        let unit = |item: &Item| Unit { fold: folds.of(&item.image), ..Unit::alone(item) };
+        let unit = |item: &Item| Unit { fold: self.folds.of(&item.image), ..Unit::alone(item) };
         Ok(Units { units: items.map(unit).collect(), dropped: Vec::new() })
     }
 
     fn fit(&mut self, bench: &Bench<'_>) -> Result<()> {
-        self.folds = ImageFolds::deal(bench.items, self.asked.folds, bench.seed)?;
         let starts = token_sites(&self.asked.sites, &bench.model.sites())?;
         let mut sites: Vec<Site> = starts.iter().flat_map(|&site| self.asked.reached(site, bench.model)).collect();
         sites.sort_unstable();

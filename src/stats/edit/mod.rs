@@ -18,6 +18,8 @@ pub mod leace;
 pub mod low_rank;
 pub mod moments;
 pub mod oracle;
+#[cfg(test)]
+mod planted;
 pub mod random;
 
 pub use gain::{Edit, Length};
