@@ -120,7 +120,8 @@ fn ablations_write_what_they_say() {
         assert_eq!((a.ld, a.kl), (b.ld, b.kl));
     }
     // Without its image the model cannot know.
-    let kept = mean(of_arm(&outcome, "mean_cell").filter(|row| row.labels.group == "image").map(|row| f64::from(row.correct)));
+    let kept =
+        mean(of_arm(&outcome, "mean_cell").filter(|row| row.labels.group == "image").map(|row| f64::from(row.correct)));
     let before = mean(of_arm(&outcome, "mean_cell").map(|row| f64::from(row.correct_before)));
     assert!(kept < before - 0.2, "{kept} of {before}");
 }
@@ -131,8 +132,12 @@ fn ablations_that_cannot_be_are_refused() {
     assert!(world.refused("design = \"ablate\"\nkinds = [\"zero\"]\ngroups = [\"word\"]\n").contains("`word`"));
     assert!(world.refused("design = \"ablate\"\nkinds = []\n").contains("nothing would be ablated"));
     assert!(world.refused("design = \"ablate\"\nkinds = []\nobjects = [\"own\"]\n").contains("`background`"));
-    assert!(world.refused("design = \"ablate\"\nkinds = [\"zero\"]\nsites = [\"lm.99.resid\"]\n").contains("lm.99.resid"));
-    assert!(world.refused("design = \"ablate\"\nkinds = [\"zero\"]\nsites = [\"lm.0.attn\"]\n").contains("image tokens"));
+    assert!(
+        world.refused("design = \"ablate\"\nkinds = [\"zero\"]\nsites = [\"lm.99.resid\"]\n").contains("lm.99.resid")
+    );
+    assert!(
+        world.refused("design = \"ablate\"\nkinds = [\"zero\"]\nsites = [\"lm.0.attn\"]\n").contains("image tokens")
+    );
 }
 
 #[test]
@@ -166,8 +171,14 @@ fn knockouts_cut_edges_in_windows_of_layers() {
 #[test]
 fn a_knockout_that_leaves_nothing_is_refused() {
     let world = World::of("scenes/pairs", 4);
-    assert!(world.refused("design = \"knockout\"\nedges = [\"all->last\"]\n").contains("leaves its attention undefined"));
-    assert!(world.refused("design = \"knockout\"\nedges = [\"image->last\"]\nsites = [\"lm.*.resid\"]\n").contains("lm.0.resid"));
+    assert!(
+        world.refused("design = \"knockout\"\nedges = [\"all->last\"]\n").contains("leaves its attention undefined")
+    );
+    assert!(
+        world
+            .refused("design = \"knockout\"\nedges = [\"image->last\"]\nsites = [\"lm.*.resid\"]\n")
+            .contains("lm.0.resid")
+    );
 }
 
 #[test]
@@ -183,9 +194,8 @@ fn the_lens_at_the_last_slot_is_the_answer() {
     let reading = vlmscope::intervene::Reading::of(&logits, &forms).unwrap();
     let rows = || outcome.lens.iter().filter(|row| row.item == item.id);
     for (class, name) in item.options.iter().enumerate() {
-        let last = rows().find(|row| {
-            row.variant == "original" && row.pos_kind == "last" && row.slot == depth && &row.class == name
-        });
+        let last = rows()
+            .find(|row| row.variant == "original" && row.pos_kind == "last" && row.slot == depth && &row.class == name);
         let last = last.unwrap();
         // One item by itself, and the same in a batch, agree to rounding.
         assert!((f64::from(last.m_c) - reading.m[class]).abs() < 1e-4, "{} and {}", last.m_c, reading.m[class]);
@@ -212,7 +222,13 @@ fn enhancement_comes_with_nulls_that_go_as_far() {
     }
     let key = |row: &EffectRow| {
         let labels = &row.labels;
-        (row.unit.item.clone(), labels.arm.clone(), labels.group.clone(), labels.basis.clone(), labels.dose.map(f32::to_bits))
+        (
+            row.unit.item.clone(),
+            labels.arm.clone(),
+            labels.group.clone(),
+            labels.basis.clone(),
+            labels.dose.map(f32::to_bits),
+        )
     };
     let real: std::collections::HashMap<_, _> =
         outcome.effects.iter().filter(|row| row.labels.control == Control::None).map(|row| (key(row), row)).collect();

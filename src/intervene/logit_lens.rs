@@ -50,7 +50,8 @@ impl Design for LensSpec {
             return Err(Error::usage("`positions` is empty: the lens would read nothing")
                 .with_help("name groups, as `last` or `image`"));
         }
-        self.slots = source.sites.iter().map(|spec| spec.site).filter(|site| matches!(site, Site::LmResid(_))).collect();
+        self.slots =
+            source.sites.iter().map(|spec| spec.site).filter(|site| matches!(site, Site::LmResid(_))).collect();
         self.variants.iter().try_for_each(|variant| source.dataset.offers(*variant))?;
         let mut units = Units::default();
         for item in source.items.iter().take(source.limit.unwrap_or(usize::MAX)) {

@@ -86,7 +86,8 @@ fn crossed(
     lenders: Lenders,
 ) -> Result<std::result::Result<Vec<(usize, Fill)>, String>> {
     let prompt = batch.prompt(Role::Clean, unit)?;
-    let at = |group, prompt: &Prompt| Region::One(group).at(Site::ProjectorOut, prompt, batch.units[unit].pair, batch.seed);
+    let at =
+        |group, prompt: &Prompt| Region::One(group).at(Site::ProjectorOut, prompt, batch.units[unit].pair, batch.seed);
     let count = prompt.item.objects.len();
     let mut fills = Vec::new();
     let ground = match background {

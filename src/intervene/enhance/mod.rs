@@ -227,7 +227,11 @@ impl Design for Enhancement {
             let empty = scope.at(Site::ProjectorOut, prompt, batch.units[*unit].pair, batch.seed).is_empty();
             empty.then(|| (*unit, format!("no token of `{scope}`")))
         };
-        Ok(batch.live.iter().flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope))).collect())
+        Ok(batch
+            .live
+            .iter()
+            .flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope)))
+            .collect())
     }
 }
 

@@ -209,7 +209,11 @@ impl Design for Erasure {
             let empty = scope.at(Site::ProjectorOut, prompt, batch.units[*unit].pair, batch.seed).is_empty();
             empty.then(|| (*unit, format!("no token of `{scope}`")))
         };
-        Ok(batch.live.iter().flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope))).collect())
+        Ok(batch
+            .live
+            .iter()
+            .flat_map(|unit| self.asked.scopes.iter().filter_map(move |scope| none(unit, scope)))
+            .collect())
     }
 }
 
@@ -287,7 +291,9 @@ impl Erasure {
             .map(|&site| {
                 units
                     .iter()
-                    .map(|&unit| Ok(scope.at(site, batch.prompt(Role::Clean, unit)?, batch.units[unit].pair, batch.seed)))
+                    .map(|&unit| {
+                        Ok(scope.at(site, batch.prompt(Role::Clean, unit)?, batch.units[unit].pair, batch.seed))
+                    })
                     .collect()
             })
             .collect::<Result<_>>()?;

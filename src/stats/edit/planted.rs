@@ -35,11 +35,21 @@ impl World {
             row[3] = side + 0.2 * row[3];
             row[4] = 2.0 * side + 0.2 * row[4];
         }
-        Self { x: loose.dot(&basis.t()), truth, used, ignored, own_noise: normal(ITEMS, 1, noise).column(0).mapv(|v| 1.5 * v) }
+        Self {
+            x: loose.dot(&basis.t()),
+            truth,
+            used,
+            ignored,
+            own_noise: normal(ITEMS, 1, noise).column(0).mapv(|v| 1.5 * v),
+        }
     }
 
     fn answers(&self, x: &Array2<f64>) -> Vec<bool> {
-        (x.dot(&self.used) + &self.own_noise).iter().zip(&self.truth).map(|(said, truth)| (*said > 0.0) == *truth).collect()
+        (x.dot(&self.used) + &self.own_noise)
+            .iter()
+            .zip(&self.truth)
+            .map(|(said, truth)| (*said > 0.0) == *truth)
+            .collect()
     }
 
     /// What an edit fixes and breaks.
