@@ -9,6 +9,8 @@ mod checkpoint;
 mod cli;
 /// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
 mod hidden;
+/// Ablation, knockout, enhancement, erasure, lens: what must hold exactly.
+mod designs;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
 /// Verbs that look at a model without a study.

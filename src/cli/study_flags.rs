@@ -11,6 +11,7 @@ use serde_json::json;
 use super::command_line::{command_line, with_resume};
 use super::interrupt::stoppable;
 use crate::error::{Error, Result, suggestion};
+use crate::intervene::{self, SweepEstimate};
 use crate::model::Compute;
 use crate::record::{BadItems, Bar, Estimate, Frame, Plan, Stage, Way};
 use crate::study::{Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
@@ -73,6 +74,7 @@ impl StudyFlags {
 
     /// What would otherwise come to light only after the recording.
     fn check(&self, study: &Study, text: &StudyText) -> Result<()> {
+        intervene::check(study, text)?;
         study.analysis.check().map_err(|error| text.error_at(&["analysis"], error))
     }
 
@@ -81,16 +83,20 @@ impl StudyFlags {
         let command = command_line();
         let out = self.out.clone().unwrap_or_else(|| Stage::default_folder(&self.study));
         let complete_before = RunFolder::open(&out).is_ok_and(|folder| folder.is_recorded());
+        let bar = || if self.quiet { Bar::hidden() } else { Bar::on_terminal() };
         let folder = stoppable(|stop| {
-            stage.record(Way {
+            let resume = with_resume(&command);
+            let folder = stage.record(Way {
                 out,
                 existing: if self.resume { Existing::Resume } else { Existing::Refuse },
                 bad_items: if self.skip_bad_items { BadItems::Skip } else { BadItems::Stop },
-                resume: with_resume(&command),
+                resume: resume.clone(),
                 command,
                 stop,
-                bar: if self.quiet { Bar::hidden() } else { Bar::on_terminal() },
-            })
+                bar: bar(),
+            })?;
+            intervene::carry_out(stage, &folder, stop, &resume, &bar())?;
+            Ok(folder)
         })?;
         if complete_before {
             self.note("the frames were complete already: nothing is recorded again");
@@ -105,9 +111,10 @@ impl StudyFlags {
         }
     }
 
-    /// Prints what a recording would take.
-    pub fn print_estimate(&self, estimate: &Estimate) {
-        let Estimate { plan, notes, time } = estimate;
+    /// Prints what a recording and its interventions would take.
+    pub fn print_estimate(&self, stage: &Stage) -> Result<()> {
+        let (estimate, sweeps) = (stage.estimate()?, intervene::estimate(stage)?);
+        let Estimate { plan, notes, time } = &estimate;
         // Items first, then the rest in the order of the walk.
         let frames = [Frame::Items].into_iter().chain(plan.frames().filter(|frame| *frame != Frame::Items));
         let sizes: Vec<FrameSize> = frames.map(|frame| FrameSize::of(plan, frame)).collect();
@@ -116,9 +123,10 @@ impl StudyFlags {
             let (bytes, seconds) = (plan.bytes(), time.as_secs_f64());
             println!(
                 "{}",
-                json!({"items": plan.items, "rows": rows, "frames": sizes, "bytes": bytes, "seconds": seconds, "notes": notes})
+                json!({"items": plan.items, "rows": rows, "frames": sizes, "bytes": bytes, "seconds": seconds, "notes": notes,
+                    "interventions": sweeps})
             );
-            return;
+            return Ok(());
         }
         println!("items   {} in batches of {}", HumanCount(plan.items as u64), plan.batch);
         println!("{:<28} {:>12} {:>7} {:>6} {:>12}", "frame", "rows", "numbers", "type", "bytes");
@@ -130,7 +138,24 @@ impl StudyFlags {
         notes.iter().for_each(|note| println!("note    {note}"));
         println!("bytes   about {} before compression", HumanBytes(plan.bytes()));
         println!("time    about {}", HumanDuration(*time));
+        sweeps.iter().for_each(print_sweep);
+        Ok(())
     }
+}
+
+/// What one intervention will take.
+fn print_sweep(sweep: &SweepEstimate) {
+    let SweepEstimate { name, units, dropped, rows, bytes, cost, equivalents, time } = sweep;
+    println!();
+    println!("intervention `{name}`: {} units, {} left out", HumanCount(*units as u64), HumanCount(*dropped as u64));
+    println!(
+        "forwards {} full, {} from the clean run's middle, which amount to {equivalents:.0} full ones; {} images",
+        HumanCount(cost.full),
+        HumanCount(cost.partial),
+        HumanCount(cost.images)
+    );
+    println!("rows    {} in the effects frame, about {}", HumanCount(*rows), HumanBytes(*bytes));
+    println!("time    about {}", HumanDuration(*time));
 }
 
 /// What one frame will take, before compression.

@@ -20,6 +20,19 @@ pub enum Counterpart {
     /// `shifted_16`, `shifted_-16`: all objects, and their boxes, moved so many pixels along the axis of the item's relation,
     /// to the right or down if positive; the background stays. Only scenes can.
     Shifted(i32),
+    /// `mirrored`: left and right exchanged along the axis of the item's relation, or above and below. Boxes and the right
+    /// answer follow, here and below. Only scenes can, as all below.
+    Mirrored,
+    /// `swapped`: the two objects farthest apart along the axis exchange places.
+    Swapped,
+    /// `recoloured`: other colours. What a question about neighbours refers to keeps its own.
+    Recoloured,
+    /// `resampled`: other things in the same places, and the question about them.
+    Resampled,
+    /// `isolated_1`: one object alone (from 1) where it was.
+    Isolated(usize),
+    /// `centred_1`: one object alone (from 1) in the middle of the canvas.
+    Centred(usize),
 }
 
 impl Counterpart {
@@ -29,7 +42,7 @@ impl Counterpart {
             Self::Original => {}
             Self::Blank => image.pixels_mut().for_each(|pixel| *pixel = Rgb([255; 3])),
             Self::Noise => rng(seed, &format!("noise for {name}"), 0).fill_bytes(&mut image),
-            Self::Shifted(_) => return None,
+            _ => return None,
         }
         Some(image)
     }
@@ -38,13 +51,13 @@ impl Counterpart {
     pub(super) fn of_any_image(self, dataset: &str) -> Result<()> {
         match self {
             Self::Original | Self::Blank | Self::Noise => Ok(()),
-            Self::Shifted(_) => Err(self.refused_by(dataset)),
+            _ => Err(self.refused_by(dataset)),
         }
     }
 
     pub(super) fn refused_by(self, dataset: &str) -> Error {
-        Error::usage(format!("`{dataset}` has no counterpart `{self}`: its objects cannot be moved"))
-            .with_help("photographs have the counterparts `blank` and `noise`; rendered scenes also `shifted_16`")
+        Error::usage(format!("`{dataset}` has no counterpart `{self}`: its objects cannot be told from its background"))
+            .with_help("photographs have the counterparts `blank` and `noise`; rendered scenes also `shifted_16`, `mirrored` and others")
     }
 }
 
@@ -53,14 +66,22 @@ impl TryFrom<String> for Counterpart {
 
     fn try_from(name: String) -> std::result::Result<Self, String> {
         let shifted = || name.strip_prefix("shifted_")?.parse().ok().filter(|px| *px != 0).map(Self::Shifted);
+        let numbered = |prefix: &str| name.strip_prefix(prefix)?.parse().ok().filter(|k| *k > 0);
         let known = match name.as_str() {
             "original" => Some(Self::Original),
             "blank" => Some(Self::Blank),
             "noise" => Some(Self::Noise),
-            _ => shifted(),
+            "mirrored" => Some(Self::Mirrored),
+            "swapped" => Some(Self::Swapped),
+            "recoloured" => Some(Self::Recoloured),
+            "resampled" => Some(Self::Resampled),
+            _ => shifted()
+                .or_else(|| numbered("isolated_").map(Self::Isolated))
+                .or_else(|| numbered("centred_").map(Self::Centred)),
         };
         known.filter(|known| known.to_string() == name).ok_or_else(|| {
-            let hint = suggestion(&name, ["original", "blank", "noise", "shifted_16"]);
+            let hint =
+                suggestion(&name, ["original", "blank", "noise", "shifted_16", "mirrored", "swapped", "centred_1"]);
             format!("`{name}` is not a counterpart of an image\n{hint}")
         })
     }
@@ -79,6 +100,12 @@ impl std::fmt::Display for Counterpart {
             Self::Blank => f.write_str("blank"),
             Self::Noise => f.write_str("noise"),
             Self::Shifted(pixels) => write!(f, "shifted_{pixels}"),
+            Self::Mirrored => f.write_str("mirrored"),
+            Self::Swapped => f.write_str("swapped"),
+            Self::Recoloured => f.write_str("recoloured"),
+            Self::Resampled => f.write_str("resampled"),
+            Self::Isolated(k) => write!(f, "isolated_{k}"),
+            Self::Centred(k) => write!(f, "centred_{k}"),
         }
     }
 }
@@ -90,7 +117,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for name in ["original", "blank", "noise", "shifted_16", "shifted_-8"] {
+        for name in ["original", "blank", "noise", "shifted_16", "shifted_-8", "swapped", "isolated_2", "centred_1"] {
             assert_eq!(Counterpart::try_from(name.to_string()).unwrap().to_string(), name);
         }
         for name in ["shifted_0", "shifted_+3", "shifted_", "blanc"] {

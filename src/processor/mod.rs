@@ -5,6 +5,7 @@
 //! [`resample`]) and of one [`Family`], which turns an image into pixels and says how many places it takes in the prompt.
 //! To add a family, write one file beside [`llava`] and one line in [`Processor::open`].
 
+mod answers;
 pub mod chat;
 mod date;
 pub mod folder;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 use ::image::RgbImage;
 
+pub use answers::AnswerForms;
 use chat::{ChatTemplate, Prompt};
 use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};

@@ -48,7 +48,7 @@ impl Hook for AttentionCapture<'_> {
 }
 
 /// A tensor's numbers as `f32`, whatever the device computes in.
-pub(super) fn numbers(data: burn::tensor::TensorData) -> Result<Vec<f32>> {
+pub(crate) fn numbers(data: burn::tensor::TensorData) -> Result<Vec<f32>> {
     data.convert::<f32>().try_into_vec().map_err(|error| Error::data(format!("the device gave no numbers: {error:?}")))
 }
 

@@ -11,6 +11,7 @@ mod gather;
 mod images;
 pub mod import;
 mod live;
+mod parts;
 mod pass;
 mod pictures;
 mod plan;
@@ -24,8 +25,10 @@ mod stage;
 
 pub(crate) use answer::choose;
 pub use asked::{Asked, Spot, Want};
+pub(crate) use capture::numbers;
 pub use frame_file::{read_frame, write_frames};
 pub use live::{Live, Ready, View};
+pub use parts::Parts;
 pub use pictures::Pictures;
 pub use plan::{HiddenFrame, ItemSize, Plan};
 pub use progress::Bar;

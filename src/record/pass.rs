@@ -25,9 +25,8 @@ impl Until {
         let wanted = asked.iter().filter(|one| one.of(variant).next().is_some());
         let until = |site: Site| match site {
             Site::LmResid(slot) => Self::Slot(slot),
-            Site::LmAttnOut(layer) | Site::LmMlpOut(layer) | Site::LmAttn(layer) | Site::LmScores(layer) => {
-                Self::Slot(layer + 1)
-            }
+            Site::LmAttn(layer) | Site::LmScores(layer) | Site::LmHead(layer, _) => Self::Slot(layer + 1),
+            Site::LmAttnOut(layer) | Site::LmMlpOut(layer) => Self::Slot(layer + 1),
             Site::VisionResid(_) | Site::VisionAttn(_) | Site::VisionOut | Site::ProjectorOut => Self::Encoder,
             Site::Logits => Self::Readout,
         };

@@ -78,6 +78,24 @@ impl Stage {
         Ok(Self { study, text, dataset, images, checkpoint, compute })
     }
 
+    pub fn study(&self) -> &Study {
+        &self.study
+    }
+
+    /// The text that the study was read from, for errors.
+    pub fn text(&self) -> &StudyText {
+        &self.text
+    }
+
+    pub fn dataset(&self) -> &Joined {
+        &self.dataset
+    }
+
+    /// The checkpoint's folder, and where it computes.
+    pub fn checkpoint(&self) -> (&Path, Compute) {
+        (&self.checkpoint, self.compute)
+    }
+
     /// The items that the study takes.
     fn items(&self) -> &[Item] {
         self.dataset.items()
@@ -106,7 +124,8 @@ impl Stage {
     /// Records what the run folder does not hold yet.
     pub fn record(&self, way: Way<'_>) -> Result<RunFolder> {
         let manifest = self.manifest(&way.command)?;
-        if RunFolder::claim(&way.out, &manifest, way.existing)? == Progress::Recorded {
+        let begun = RunFolder::claim(&way.out, &manifest, way.existing)? != Progress::Fresh;
+        if begun && RunFolder::open(&way.out)?.has_items() {
             let (folder, _) = RunFolder::prepare(&way.out, &manifest, way.existing)?;
             // A kill may have come between the last frame and the last shard's removal.
             let plan = Plan::new(0, 1, 0, ItemSize::default(), Vec::new());

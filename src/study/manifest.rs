@@ -110,6 +110,11 @@ impl Manifest {
             &|of| serde_json::to_string(&of.study.record).unwrap_or_default(),
             self.study.record == asked.study.record,
         );
+        hold(
+            "[[intervene]]",
+            &|of| serde_json::to_string(&of.study.intervene).unwrap_or_default(),
+            self.study.intervene == asked.study.intervene,
+        );
         hold("the device", &|of| of.device.clone(), self.device == asked.device);
         hold("the import", &import, import(self) == import(asked));
         hold("the version", &|of| of.vlmscope.clone(), self.vlmscope == asked.vlmscope);

@@ -32,6 +32,13 @@
 //! target = "relation_at_text"
 //! groups = ["last"]
 //!
+//! [[intervene]]                      # any number of these; see `intervene::Intervene` and the designs
+//! name = "cross"
+//! design = "patch"
+//! pairing = "cross"
+//! sites = ["lm.*.resid"]
+//! groups = ["object", "strip"]
+//!
 //! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
 //! seed = 1
 //! ```
@@ -77,6 +84,9 @@ pub struct Study {
     pub dataset: DatasetChoice,
     #[serde(default)]
     pub record: Recording,
+    /// What is changed while the model runs, and asked again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervene: Vec<crate::intervene::Intervene>,
     #[serde(default)]
     pub analysis: crate::analysis::Params,
     /// What is to be read from the recorded hidden states.

@@ -63,6 +63,7 @@ fn order(site: &str) -> (u8, usize, u8) {
         Site::LmResid(s) => (4, s, 0),
         Site::LmScores(l) => (4, l, 1),
         Site::LmAttn(l) => (4, l, 2),
+        Site::LmHead(l, _) => (4, l, 3),
         Site::LmAttnOut(l) => (4, l, 3),
         Site::LmMlpOut(l) => (4, l, 4),
         Site::Logits => (5, 0, 0),

@@ -2,6 +2,7 @@
 //! the endless stream of such images on which the bundled model was trained.
 
 mod background;
+mod counterpart;
 mod dice;
 mod identity;
 mod mix;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use image::RgbImage;
 
 use super::background::Background;
+use super::counterpart::changed;
 use super::dice::{Dice, Purpose};
 use super::identity::{Colour, Split};
 use super::relation::{Axis, Relation};
@@ -188,7 +189,9 @@ impl Dataset for Scenes {
     fn has(&self, item: &Item, counterpart: Counterpart) -> bool {
         match counterpart {
             Counterpart::Shifted(pixels) => self.shifted(item, pixels).is_ok_and(|shifted| shifted.is_some()),
-            _ => true,
+            Counterpart::Original | Counterpart::Blank | Counterpart::Noise => true,
+            // Whether identities can be drawn does not depend on the seed.
+            other => self.scene_of(item).is_ok_and(|scene| changed(item, scene, other, 0).is_some()),
         }
     }
 
@@ -209,6 +212,7 @@ impl Dataset for Scenes {
                 }
                 Ok(Some((item, scene.render())))
             }
+            other => Ok(changed(item, scene, other, seed).map(|(item, scene)| (item, scene.render()))),
         }
     }
 }

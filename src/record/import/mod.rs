@@ -100,13 +100,14 @@ impl Import {
         let model = ModelChoice { path: dump.model() };
         let dataset = DatasetChoice { source: dump.path.display().to_string().as_str().into(), limit: None };
         match &self.study {
-            Some(study) => Study { model, dataset, ..study.clone() },
+            Some(study) => Study { model, dataset, intervene: Vec::new(), ..study.clone() },
             None => Study {
                 title: format!("Attention recorded elsewhere: {name}"),
                 question: "Where did the model look, and does attention on the objects predict a right answer?".into(),
                 model,
                 dataset,
                 record: Recording::default(),
+                intervene: Vec::new(),
                 analysis: Params::default(),
                 probe: Vec::new(),
             },
