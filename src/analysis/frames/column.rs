@@ -1,5 +1,6 @@
 //! Typed columns of a Parquet file. Whatever does not fit is an error that names file, column and what was expected.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,21 @@ use crate::error::{Error, Result, suggestion};
 pub struct Frame {
     path: PathBuf,
     data: DataFrame,
+}
+
+/// A text column as numbers into its distinct values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Codes {
+    pub of: Vec<Option<usize>>,
+    /// In order of appearance.
+    pub names: Vec<String>,
+}
+
+impl Codes {
+    /// A row's text; empty where it is null.
+    pub fn name(&self, row: usize) -> &str {
+        self.of.get(row).copied().flatten().and_then(|code| self.names.get(code)).map_or("", String::as_str)
+    }
 }
 
 impl Frame {
@@ -77,6 +93,24 @@ impl Frame {
         }
         let texts = column.str().map_err(|_| self.wrong_type(name, column, "text"))?;
         Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
+    }
+
+    /// A text column as numbers into its distinct values, in order of appearance; null is `None`.
+    pub fn codes(&self, name: &str) -> Result<Codes> {
+        let column = self.column(name)?;
+        if column.dtype() == &DataType::Null {
+            return Ok(Codes { of: vec![None; self.height()], names: Vec::new() });
+        }
+        let texts = column.str().map_err(|_| self.wrong_type(name, column, "text"))?;
+        let (mut names, mut number) = (Vec::new(), HashMap::new());
+        let mut code = |text: &str| {
+            *number.entry(text.to_owned()).or_insert_with(|| {
+                names.push(text.to_owned());
+                names.len() - 1
+            })
+        };
+        let of = texts.iter().map(|text| text.map(&mut code)).collect();
+        Ok(Codes { of, names })
     }
 
     pub fn flags(&self, name: &str) -> Result<Vec<bool>> {
