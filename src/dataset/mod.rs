@@ -13,6 +13,7 @@ pub mod image_file;
 mod item;
 mod jpeg;
 mod jsonl;
+mod relation;
 pub mod scenes;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use image::RgbImage;
 pub use export::export;
 pub use folder::Folder;
 pub use item::{Familiarity, Item, Object, PixelBox};
+pub use relation::{Axis, Relation};
 use scenes::{SHIPPED, Scenes};
 
 use crate::error::{Error, Result, suggestion};

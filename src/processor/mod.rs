@@ -5,11 +5,14 @@
 //! [`resample`]) and of one [`Family`], which turns an image into pixels and says how many places it takes in the prompt.
 //! To add a family, write one file beside [`llava`] and one line in [`Processor::open`].
 
+mod answers;
 pub mod chat;
 mod date;
 pub mod folder;
 pub mod geometry;
+mod group;
 pub mod image;
+mod layout;
 pub mod llava;
 mod python;
 pub mod resample;
@@ -20,9 +23,12 @@ use std::path::Path;
 
 use ::image::RgbImage;
 
+pub use answers::AnswerForms;
 use chat::{ChatTemplate, Prompt};
 use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
+pub use group::{Group, Member, Place};
+pub use layout::{Coverage, Layout};
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
 

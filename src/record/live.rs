@@ -8,12 +8,12 @@ use super::answer::choose;
 use super::capture::{AttentionCapture, HiddenCapture, is_image_only, numbers};
 use super::plan::ItemSize;
 use super::recorded::Recorded;
-use super::shares::{Columns, Coverage};
+use super::shares::Columns;
 use crate::dataset::Item;
 use crate::error::{Error, Result};
 use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage, families, select};
-use crate::processor::{Prepared, Processor};
-use crate::study::{Answering, Group, Heads, Recording, StudyText};
+use crate::processor::{Coverage, Group, Layout, Prepared, Processor};
+use crate::study::{Answering, Heads, Recording, StudyText};
 
 /// A checkpoint that answers, and is watched while it does.
 pub struct Live {
@@ -69,7 +69,8 @@ impl Live {
         let prepared: Vec<&Prepared> = batch.iter().map(|(_, prepared)| prepared).collect();
         let layout: Vec<_> = batch.iter().map(|(item, prepared)| layout(item, prepared)).collect();
         let mut attention = AttentionCapture::new(&self.attention, self.recording.heads, &layout);
-        let mut hidden = HiddenCapture::new(&self.hidden, &layout);
+        let layouts: Vec<_> = batch.iter().map(|(item, prepared)| Layout::new(item, &prepared.map, 1)).collect();
+        let mut hidden = HiddenCapture::new(&self.hidden, &layouts);
         let logits = {
             let mut hooks = Hooks::none();
             if !self.attention.is_empty() {

@@ -31,7 +31,6 @@
 //! was carried out, after the flags of the command line, is kept in `run.json`.
 
 mod fingerprint;
-mod group;
 mod manifest;
 mod pattern;
 mod read;
@@ -42,8 +41,8 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::processor::Group;
 pub use fingerprint::fingerprint_checkpoint;
-pub use group::Group;
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
 pub use read::StudyText;

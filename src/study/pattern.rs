@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::suggestion;
 
 /// What a site's name can look like, whatever the model.
-const FAMILIES: [&str; 10] = [
+const FAMILIES: [&str; 11] = [
     "vision.*.resid",
     "vision.*.attn",
     "vision.out",
@@ -13,6 +13,7 @@ const FAMILIES: [&str; 10] = [
     "lm.*.resid",
     "lm.*.scores",
     "lm.*.attn",
+    "lm.*.head.*",
     "lm.*.attn_out",
     "lm.*.mlp_out",
     "logits",

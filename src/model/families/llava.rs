@@ -180,6 +180,17 @@ impl Llava {
         let residual = splice(self.language.embed(inputs.ids.clone()), visual, &inputs.image)?;
         Ok(self.stream(residual, positions, mask, inputs.lengths.clone()))
     }
+
+    /// What the projector makes of the tower's states at the slots that it reads.
+    fn project(&self, states: Vec<Tensor<3>>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let joined = Tensor::cat(states, 2);
+        let [_, tokens, _] = joined.dims();
+        let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
+        let features = hooks.tokens(Site::VisionOut, features)?;
+        let Projector { linear1, linear2, activation } = &self.projector;
+        let projected = linear2.forward(activation.forward(linear1.forward(features)));
+        hooks.tokens(Site::ProjectorOut, projected)
+    }
 }
 
 impl VisionLanguage for Llava {
@@ -215,13 +226,21 @@ impl VisionLanguage for Llava {
 
     fn encode(&self, pixels: Tensor<4>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
         let states = self.tower.forward(pixels, &self.config.slots, hooks)?;
-        let joined = Tensor::cat(states, 2);
-        let [_, tokens, _] = joined.dims();
-        let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
-        let features = hooks.tokens(Site::VisionOut, features)?;
-        let Projector { linear1, linear2, activation } = &self.projector;
-        let projected = linear2.forward(activation.forward(linear1.forward(features)));
-        hooks.tokens(Site::ProjectorOut, projected)
+        self.project(states, hooks)
+    }
+
+    fn encode_from(
+        &self,
+        slot: usize,
+        state: &dyn Fn(usize) -> Result<Tensor<3>>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
+        let states = self.tower.forward_from(slot, state, &self.config.slots, hooks)?;
+        self.project(states, hooks)
+    }
+
+    fn encoder_slots(&self) -> Vec<usize> {
+        self.config.slots.clone()
     }
 
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream> {

@@ -23,10 +23,11 @@ use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
-use super::shares::{Columns, Coverage, reduce_layer};
+use super::shares::{Columns, reduce_layer};
 use crate::analysis::Params;
 use crate::dataset::Item;
 use crate::error::Result;
+use crate::processor::Coverage;
 use crate::study::{
     CheckpointIdentity, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
     Progress, Recording, RunFolder, Study,
