@@ -65,7 +65,7 @@ impl Live {
     }
 
     /// Runs one batch.
-    pub fn capture(&self, batch: &[(&Item, Prepared)]) -> Result<Vec<Recorded>> {
+    pub fn capture(&self, batch: &[(&Item, Prepared)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
         let prepared: Vec<&Prepared> = batch.iter().map(|(_, prepared)| prepared).collect();
         let layout: Vec<_> = batch.iter().map(|(item, prepared)| layout(item, prepared)).collect();
         let mut attention = AttentionCapture::new(&self.attention, self.recording.heads, &layout);
@@ -93,7 +93,14 @@ impl Live {
                         .with_help("its weights may be broken, or too large for the precision it computes in"));
                 }
                 let answer = choose(item, &prepared.map.options, logits, self.generated(prepared)?);
-                Ok(Recorded { item: (*item).clone(), geometry: prepared.map.geometry, answer, attention, hidden })
+                Ok(Recorded {
+                    dataset: source(item),
+                    item: (*item).clone(),
+                    geometry: prepared.map.geometry,
+                    answer,
+                    attention,
+                    hidden,
+                })
             })
             .collect()
     }

@@ -211,6 +211,7 @@ mod tests {
                 reduce(layer, head, &(0..7).map(|column| raw(column) / total).collect::<Vec<_>>(), &columns, &coverage)
             };
             Recorded {
+                dataset: "made up".into(),
                 item: item.clone(),
                 geometry,
                 answer: Answer {

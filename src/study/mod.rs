@@ -36,6 +36,7 @@ mod pattern;
 mod read;
 mod run_folder;
 mod shipped;
+mod sources;
 
 use std::num::NonZeroUsize;
 
@@ -48,6 +49,7 @@ pub use pattern::SitePattern;
 pub use read::StudyText;
 pub use run_folder::{Existing, Progress, RunFolder, write_atomically, write_error, write_json};
 pub use shipped::{BUNDLED_MODEL, shipped, shipped_studies};
+pub use sources::Sources;
 
 /// What is asked, of which model, on which items, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,9 +86,9 @@ impl Default for ModelChoice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetChoice {
-    /// A built-in name (`vlmscope datasets` lists them) or the path of a dataset.
-    pub source: String,
-    /// Only the first so many items.
+    /// A built-in name (`vlmscope datasets` lists them) or the path of a dataset; or a list of them.
+    pub source: Sources,
+    /// Only the first so many items of each source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
 }

@@ -95,10 +95,7 @@ pub struct Null {
 impl Null {
     /// `None` without draws. `enhanced` turns the tail of the measures that an enhancement raises and all else lowers.
     pub fn of(value: Option<f64>, draws: &[f64], tail: Tail, kind: &str) -> Option<Self> {
-        let range = Interval {
-            lo: crate::stats::quantile(draws, 0.05)?,
-            hi: crate::stats::quantile(draws, 0.95)?,
-        };
+        let range = Interval { lo: crate::stats::quantile(draws, 0.05)?, hi: crate::stats::quantile(draws, 0.95)? };
         let upper = match tail {
             Tail::Upper => Some(true),
             Tail::UpperIfEnhanced => Some(kind == "enhance"),

@@ -53,11 +53,7 @@ pub const MEASURES: &[Measure] = &[
     mean("accuracy", |effect, _| one(flag(effect.correct)), Tail::UpperIfEnhanced),
     mean("accuracy_before", |effect, _| one(flag(effect.correct_before)), Tail::None),
     mean("net", |effect, _| one(flag(effect.correct) - flag(effect.correct_before)), Tail::UpperIfEnhanced),
-    mean(
-        "fix",
-        |effect, _| (!effect.correct_before).then(|| (flag(effect.correct), 1.0)),
-        Tail::UpperIfEnhanced,
-    ),
+    mean("fix", |effect, _| (!effect.correct_before).then(|| (flag(effect.correct), 1.0)), Tail::UpperIfEnhanced),
     mean("break", |effect, _| effect.correct_before.then(|| (flag(!effect.correct), 1.0)), Tail::None),
     Measure {
         name: "share_removed",

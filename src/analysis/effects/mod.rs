@@ -34,6 +34,8 @@
 
 mod judge;
 mod measures;
+#[cfg(test)]
+mod planted;
 mod profiles;
 mod row;
 
@@ -156,7 +158,7 @@ pub fn chance(frames: &Frames) -> Vec<f64> {
     let items = &frames.items;
     let of = |item: usize| {
         let relation = items.relation[item].as_deref().is_some_and(|relation| relation == items.gold[item]);
-        let choices = if relation { items.options[item].len() } else { items.objects[item].len() };
+        let choices = if relation { items.options[item] } else { items.objects[item].len() };
         1.0 / choices.max(1) as f64
     };
     (0..items.len()).map(of).collect()

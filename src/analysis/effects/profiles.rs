@@ -87,7 +87,8 @@ fn numbered(values: impl Iterator<Item = usize>) -> Vec<usize> {
 
 impl Row {
     pub fn table(rows: &[Self]) -> Table {
-        let slot = |of: fn(&Self) -> Option<i16>| rows.iter().map(move |row| of(row).map(f64::from)).collect::<Vec<_>>();
+        let slot =
+            |of: fn(&Self) -> Option<i16>| rows.iter().map(move |row| of(row).map(f64::from)).collect::<Vec<_>>();
         keyed(Table::new(), rows.iter().map(|row| &row.key))
             .number("onset", slot(|row| row.onset))
             .interval("onset_", rows.iter().map(|row| row.onset_interval))

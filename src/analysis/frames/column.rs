@@ -96,7 +96,7 @@ impl Frame {
     }
 
     /// A text column as numbers into its distinct values, in order of appearance; null is `None`.
-    pub fn codes(&self, name: &str) -> Result<Codes> {
+    pub fn optional_codes(&self, name: &str) -> Result<Codes> {
         let column = self.column(name)?;
         if column.dtype() == &DataType::Null {
             return Ok(Codes { of: vec![None; self.height()], names: Vec::new() });
@@ -111,6 +111,12 @@ impl Frame {
         };
         let of = texts.iter().map(|text| text.map(&mut code)).collect();
         Ok(Codes { of, names })
+    }
+
+    /// A text column as numbers into its different texts, which come in the order of appearance.
+    pub fn codes(&self, name: &str) -> Result<(Vec<usize>, Vec<String>)> {
+        let codes = self.optional_codes(name)?;
+        Ok((self.whole(name, codes.of)?, codes.names))
     }
 
     pub fn flags(&self, name: &str) -> Result<Vec<bool>> {
@@ -141,14 +147,24 @@ impl Frame {
 
     /// Whole numbers that fit `T`.
     pub fn integers<T: TryFrom<i64>>(&self, name: &str) -> Result<Vec<T>> {
+        self.whole(name, self.optional_integers(name)?)
+    }
+
+    pub fn optional_integers<T: TryFrom<i64>>(&self, name: &str) -> Result<Vec<Option<T>>> {
         let column = self.column(name)?;
         let cast = column.dtype().is_integer().then(|| column.cast(&DataType::Int64).ok()).flatten();
         let cast = cast.ok_or_else(|| self.wrong_type(name, column, "whole numbers"))?;
         let integers = cast.i64().map_err(|_| self.wrong_type(name, column, "whole numbers"))?;
-        let integers = self.whole(name, integers.iter().collect())?;
-        let fit =
-            |value| T::try_from(value).map_err(|_| self.error(format!("column `{name}` holds {value}, out of range")));
-        integers.into_iter().map(fit).collect()
+        let out_of_range = |value| self.error(format!("column `{name}` holds {value}, out of range"));
+        let fit = |value| T::try_from(value).map_err(|_| out_of_range(value));
+        integers.iter().map(|value| value.map(fit).transpose()).collect()
+    }
+
+    /// How long each list is; null counts as empty.
+    pub fn list_lengths(&self, name: &str) -> Result<Vec<usize>> {
+        let column = self.column(name)?;
+        let lists = column.list().map_err(|_| self.wrong_type(name, column, "lists"))?;
+        Ok((0..lists.len()).map(|row| lists.get_as_series(row).map_or(0, |list| list.len())).collect())
     }
 
     /// Lists of numbers; null reads as an empty list.
@@ -171,10 +187,12 @@ impl Frame {
     /// Rows of equal length as one row-major array, and that length.
     pub fn rows(&self, name: &str) -> Result<(Vec<f32>, usize)> {
         let column = self.column(name)?;
-        let expected = "fixed-size arrays of f32";
+        let expected = "fixed-size arrays of f32 or f16";
         let rows = column.array().map_err(|_| self.wrong_type(name, column, expected))?;
         let width = rows.width();
         let inner = rows.rechunk().get_inner();
+        let half = inner.dtype() == &DataType::Float16;
+        let inner = if half { inner.cast(&DataType::Float32).unwrap_or(inner) } else { inner };
         let values = inner.f32().map_err(|_| self.wrong_type(name, column, expected))?;
         if rows.null_count() > 0 || values.null_count() > 0 {
             return Err(self.error(format!("column `{name}` has nulls, expected {width} numbers in every row")));

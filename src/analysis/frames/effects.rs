@@ -22,7 +22,8 @@ pub struct Key {
     pub window: u16,
     pub group: String,
     pub edge: String,
-    dose: Option<i64>,
+    /// In millionths, so that keys can be compared; see [`Key::dose`].
+    pub(in crate::analysis) dose: Option<i64>,
     pub basis: String,
     /// "none" for the real thing.
     pub control: String,
@@ -48,8 +49,28 @@ impl Key {
 
 const REAL: &str = "none";
 
+#[cfg(test)]
+impl Key {
+    pub fn example(kind: &str, group: &str, control: &str) -> Self {
+        Self {
+            design: "made up".into(),
+            kind: kind.into(),
+            arm: "cross".into(),
+            pair_direction: "clean<-cf".into(),
+            site: "projector.out".into(),
+            slot: -1,
+            window: 1,
+            group: group.into(),
+            edge: String::new(),
+            dose: None,
+            basis: String::new(),
+            control: control.into(),
+        }
+    }
+}
+
 /// One measurement.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effect {
     /// Index into [`Effects::keys`].
     pub key: usize,
@@ -106,19 +127,19 @@ impl Effects {
         let item = items_of(frame, items)?;
         let unit = units(frame)?;
         let image = whole(frame, "image")?;
-        let (axis, relation) = (frame.codes("axis")?, frame.codes("relation")?);
+        let (axis, relation) = (frame.optional_codes("axis")?, frame.optional_codes("relation")?);
         let strata = named("axis", &axis).chain(named("relation", &relation)).collect();
         let draw: Vec<i32> = frame.integers("draw")?;
         let tokens = frame.numbers("n_tokens")?;
         let (before, after) = (frame.flags("correct_before")?, frame.flags("correct")?);
         let valid = frame.flags("valid")?;
-        let answered = frame.codes("answered")?;
-        let argmax = frame.codes("valid_vocab_argmax")?;
-        let cf = frame.codes("answer_cf")?;
+        let answered = frame.optional_codes("answered")?;
+        let argmax = frame.optional_codes("valid_vocab_argmax")?;
+        let cf = frame.optional_codes("answer_cf")?;
         let flip = agreement(&answered, &cf);
         let flip_vocabulary = agreement(&argmax, &cf);
-        let as_expected = agreement(&answered, &frame.codes("expected")?);
-        let as_third = agreement(&answered, &frame.codes("third")?);
+        let as_expected = agreement(&answered, &frame.optional_codes("expected")?);
+        let as_third = agreement(&answered, &frame.optional_codes("third")?);
         let (ld_clean, ld_cf) = (frame.numbers("ld_clean")?, frame.optional_numbers("ld_cf")?);
         let ld = frame.numbers("ld")?;
         let (p_right, p_before) = (frame.numbers("p_right")?, frame.numbers("p_right_before")?);
@@ -159,7 +180,8 @@ fn keys(frame: &Frame) -> Result<(Vec<Key>, Vec<usize>)> {
     let texts = ["design", "kind", "arm", "site", "group", "control"].map(|name| whole(frame, name));
     let [design, kind, arm, site, group, control] = texts;
     let (design, kind, arm, site, group, control) = (design?, kind?, arm?, site?, group?, control?);
-    let (direction, edge, basis) = (frame.codes("pair_direction")?, frame.codes("edge")?, frame.codes("basis")?);
+    let (direction, edge, basis) =
+        (frame.optional_codes("pair_direction")?, frame.optional_codes("edge")?, frame.optional_codes("basis")?);
     let (slot, window): (Vec<i16>, Vec<u16>) = (frame.integers("slot")?, frame.integers("window")?);
     let dose = frame.optional_numbers("dose")?;
     let codes = [&design, &kind, &arm, &direction, &site, &group, &edge, &basis, &control];
@@ -206,7 +228,8 @@ fn items_of(frame: &Frame, items: &Items) -> Result<Vec<usize>> {
 
 /// Each row's unit: an item, its other side and the direction between them.
 fn units(frame: &Frame) -> Result<Vec<usize>> {
-    let (item, other, direction) = (frame.codes("item")?, frame.codes("cf_item")?, frame.codes("pair_direction")?);
+    let (item, other, direction) =
+        (frame.optional_codes("item")?, frame.optional_codes("cf_item")?, frame.optional_codes("pair_direction")?);
     let mut number = HashMap::new();
     let unit = |row: usize| {
         let next = number.len();
@@ -217,7 +240,7 @@ fn units(frame: &Frame) -> Result<Vec<usize>> {
 
 /// A text column without gaps.
 fn whole(frame: &Frame, name: &str) -> Result<Codes> {
-    let codes = frame.codes(name)?;
+    let codes = frame.optional_codes(name)?;
     match codes.of.iter().position(Option::is_none) {
         Some(row) => Err(frame.error(format!("column `{name}` is null in row {row}, expected a value in every row"))),
         None => Ok(codes),
