@@ -9,6 +9,7 @@ pub mod adjusted;
 pub mod alignment;
 pub mod answers;
 pub mod attention_share;
+pub mod effects;
 pub mod frames;
 pub mod gallery;
 pub mod headline;

@@ -2,12 +2,14 @@
 
 mod attention;
 mod column;
+mod effects;
 mod hidden;
 mod items;
 
 use std::path::{Path, PathBuf};
 
 pub use attention::{Attention, Cell, MEAN};
+pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
 
