@@ -7,10 +7,10 @@ mod support;
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
 mod cli;
-/// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
-mod hidden;
 /// Ablation, knockout, enhancement, erasure, lens: what must hold exactly.
 mod designs;
+/// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
+mod hidden;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
 /// Verbs that look at a model without a study.

@@ -18,7 +18,8 @@
 //! # Writes
 //! `tables/effects`: one row a (design, kind, arm, pair_direction, site, slot, window, group, edge, dose, basis, control,
 //! stratum, measure): value, ci_lo, ci_hi, n (units), images, undefined, null_lo, null_hi, null_draws, p_null, p_mcnemar.
-//! `tables/effect_profiles`: onset and handover slot of each sweep over slots, with intervals.
+//! An enhancement with several positive doses has rows without dose as well: the dose chosen on other images, see [`doses`].
+//! `tables/effect_profiles`: onset and handover slot of each sweep over slots, with intervals. `tables/claims`: see [`claims`].
 //!
 //! # Controls
 //! * 95 % intervals: bootstrap over images, the same draws for every cell, so cells of one study are paired.
@@ -32,6 +33,8 @@
 //! Cui et al., "Dual Mechanisms of Spatial Variable Binding in Vision-Language Models" (2026), figures 3 and 6 to 9, tables
 //! 2 and 5; there without intervals or nulls.
 
+pub mod claims;
+mod doses;
 mod judge;
 mod measures;
 #[cfg(test)]
@@ -40,6 +43,7 @@ mod profiles;
 mod row;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -49,9 +53,32 @@ pub use row::Row;
 
 use super::frames::{Effect, Effects, Key};
 use super::{Frames, Params};
+use crate::error::Result;
 use crate::stats::{Changes, Replicates};
 use judge::Sums;
 use measures::{MEASURES, Measure, Tail};
+
+/// Judges the effects of a run and writes their tables into `folder`; returns the files.
+///
+/// # Errors
+/// A frame that is not as documented; a table that cannot be written.
+pub fn run(frames: &Frames, params: &Params, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut effects = Effects::open(&frames.folder, &frames.items)?;
+    doses::choose(&mut effects);
+    let rows = rows(&effects, &chance(frames), params);
+    let profiles = profiles::rows(&effects, params.bootstrap, params.seed);
+    let claims = claims::claims(&rows);
+    let tables = [
+        ("effects", Row::table(&rows)),
+        ("effect_profiles", ProfileRow::table(&profiles)),
+        ("claims", claims::table(&claims)),
+    ];
+    let mut written = Vec::new();
+    for (name, table) in tables {
+        written.extend(table.write(folder, name)?);
+    }
+    Ok(written)
+}
 
 /// The row of every cell, stratum and measure.
 pub fn rows(effects: &Effects, chance: &[f64], params: &Params) -> Vec<Row> {
@@ -78,7 +105,8 @@ impl Cells {
         let mut real: Vec<(usize, Vec<usize>)> = (0..effects.keys.len()).map(|key| (key, Vec::new())).collect();
         let mut drawn: HashMap<(usize, usize, u32), Vec<usize>> = HashMap::new();
         for (at, effect) in effects.rows.iter().enumerate() {
-            match effect.draw {
+            match effect.draw.filter(|_| !effects.keys[effect.key].is_real()) {
+                // The real thing, also where it has a draw: another image, another noise.
                 None => real[effect.key].1.push(at),
                 Some(draw) => {
                     let target = number.get(&effects.keys[effect.key].uncontrolled()).copied().unwrap_or(effect.key);

@@ -30,8 +30,8 @@ fn effect(noise: &mut impl Rng, key: usize, unit: usize, shift: f64) -> Effect {
         correct: patched > 0.0,
         flip: Some(patched < 0.0),
         contrast: Some(Contrast { clean, counterfactual, patched }),
-        ld: patched,
-        ld_before: clean,
+        ld: Some(patched),
+        ld_before: Some(clean),
         ..Effect::default()
     }
 }

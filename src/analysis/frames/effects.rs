@@ -1,6 +1,7 @@
 //! The effects frame: one row a measurement of an intervention.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::column::{Codes, Frame};
 use super::items::Items;
@@ -35,6 +36,11 @@ const DOSE_STEPS: f64 = 1e6;
 impl Key {
     pub fn dose(&self) -> Option<f64> {
         self.dose.map(|steps| steps as f64 / DOSE_STEPS)
+    }
+
+    /// The key of all doses together: of one that was chosen by cross-fitting.
+    pub fn any_dose(&self) -> Self {
+        Self { dose: None, ..self.clone() }
     }
 
     /// The key of the real thing that this one is a control of.
@@ -84,6 +90,8 @@ pub struct Effect {
     pub strata: [Option<usize>; 2],
     /// `None`: the real one; null draws count from 0.
     pub draw: Option<u32>,
+    /// Of a cross-fitted design.
+    pub fold: Option<i16>,
     pub tokens: f64,
     pub correct_before: bool,
     pub correct: bool,
@@ -99,8 +107,8 @@ pub struct Effect {
     /// Logit difference of clean and counterfactual answer in the three runs, nats.
     pub contrast: Option<Contrast>,
     /// Logit difference after and before, nats.
-    pub ld: f64,
-    pub ld_before: f64,
+    pub ld: Option<f64>,
+    pub ld_before: Option<f64>,
     pub p_right: f64,
     pub p_right_before: f64,
     pub p_cf: Option<f64>,
@@ -122,7 +130,15 @@ pub struct Effects {
 }
 
 impl Effects {
-    pub(super) fn read(frame: &Frame, items: &Items) -> Result<Self> {
+    /// Reads `effects.parquet` in `folder`, the folder of all frames.
+    ///
+    /// # Errors
+    /// A missing or unreadable file; a missing column, or one of another type; an item that the items frame lacks.
+    pub fn open(folder: &Path, items: &Items) -> Result<Self> {
+        Self::read(&Frame::read(&folder.join("effects.parquet"))?, items)
+    }
+
+    fn read(frame: &Frame, items: &Items) -> Result<Self> {
         let (keys, key) = keys(frame)?;
         let item = items_of(frame, items)?;
         let unit = units(frame)?;
@@ -140,8 +156,9 @@ impl Effects {
         let flip_vocabulary = agreement(&argmax, &cf);
         let as_expected = agreement(&answered, &frame.optional_codes("expected")?);
         let as_third = agreement(&answered, &frame.optional_codes("third")?);
-        let (ld_clean, ld_cf) = (frame.numbers("ld_clean")?, frame.optional_numbers("ld_cf")?);
-        let ld = frame.numbers("ld")?;
+        let (ld_clean, ld_cf) = (frame.optional_numbers("ld_clean")?, frame.optional_numbers("ld_cf")?);
+        let ld = frame.optional_numbers("ld")?;
+        let fold: Vec<Option<i16>> = frame.optional_integers("fold")?;
         let (p_right, p_before) = (frame.numbers("p_right")?, frame.numbers("p_right_before")?);
         let (p_cf, p_third) = (frame.optional_numbers("p_cf")?, frame.optional_numbers("p_third")?);
         let (kl, dx) = (frame.numbers("kl")?, frame.optional_numbers("dx_rel")?);
@@ -152,6 +169,7 @@ impl Effects {
             unit: unit[row],
             strata: [axis.of[row], relation.of[row].map(|code| axis.names.len() + code)],
             draw: u32::try_from(draw[row]).ok(),
+            fold: fold[row],
             tokens: tokens[row],
             correct_before: before[row],
             correct: after[row],
@@ -160,7 +178,7 @@ impl Effects {
             flip_vocabulary: flip_vocabulary[row],
             as_expected: as_expected[row],
             as_third: as_third[row],
-            contrast: ld_cf[row].map(|cf| Contrast { clean: ld_clean[row], counterfactual: cf, patched: ld[row] }),
+            contrast: contrast(ld_clean[row], ld_cf[row], ld[row]),
             ld: ld[row],
             ld_before: ld_clean[row],
             p_right: p_right[row],
@@ -173,6 +191,10 @@ impl Effects {
         let rows = (0..frame.height()).map(row).collect();
         Ok(Self { keys, images: image.names.len(), strata, rows })
     }
+}
+
+fn contrast(clean: Option<f64>, counterfactual: Option<f64>, patched: Option<f64>) -> Option<Contrast> {
+    Some(Contrast { clean: clean?, counterfactual: counterfactual?, patched: patched? })
 }
 
 /// The distinct keys in order of appearance, and each row's.

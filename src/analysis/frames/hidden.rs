@@ -66,7 +66,6 @@ fn order(site: &str) -> (u8, usize, u8) {
         Site::LmHead(l, _) => (4, l, 3),
         Site::LmAttnOut(l) => (4, l, 3),
         Site::LmMlpOut(l) => (4, l, 4),
-        Site::LmHead(l, _) => (4, l, 5),
         Site::Logits => (5, 0, 0),
     }
 }

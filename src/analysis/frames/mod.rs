@@ -26,6 +26,8 @@ pub struct Frames {
     pub attention: Attention,
     /// The sites of the hidden states, in the order of the walk; none where the run recorded none.
     pub hidden: Vec<String>,
+    /// Whether anything was intervened on; see [`Effects::open`].
+    pub effects: bool,
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -50,7 +52,13 @@ impl Frames {
             true => Attention::read(&Frame::read(&path)?, &items, query)?,
             false => Attention::default(),
         };
-        Ok(Self { folder: folder.to_path_buf(), items, attention, hidden: sites(folder) })
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            items,
+            attention,
+            hidden: sites(folder),
+            effects: folder.join("effects.parquet").exists(),
+        })
     }
 
     /// Whether the run recorded what an analysis needs.

@@ -6,11 +6,9 @@
 use super::row::{Control, Key, Row};
 use super::score::Estimate;
 use crate::analysis::Table;
+use crate::analysis::condition::{Condition, MARGIN, Verdict, weigh};
 use crate::stats::Interval;
 use crate::study::{FitMode, Split, Target};
-
-/// A difference in accuracy that is too small to matter.
-pub const MARGIN: f64 = 0.05;
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,65 +25,11 @@ pub struct Claim {
     pub reason: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Supported,
-    Refuted,
-    Undecided,
-}
-
-impl Verdict {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Supported => "supported",
-            Self::Refuted => "refuted",
-            Self::Undecided => "undecided",
-        }
-    }
-}
-
-/// Something that must be above 0.
-#[derive(Clone)]
-struct Condition {
-    what: String,
-    value: f64,
-    interval: Interval,
-    /// Below this with its whole interval, it fails.
-    fails_below: f64,
-}
-
-impl Condition {
-    /// How far a row's value is above what it is held against.
-    fn selectivity(row: Option<&Row>, what: &str) -> Option<Self> {
-        let row = row?;
-        let (value, interval) = (row.selectivity?, row.selectivity_interval?);
-        Some(Self { what: what.into(), value, interval, fails_below: MARGIN })
-    }
-
-    /// How far a row's own value is above a level.
-    fn above(value: Option<f64>, interval: Option<Interval>, level: f64, what: &str) -> Option<Self> {
-        let (value, interval) = (value? - level, interval?);
-        let interval = Interval { lo: interval.lo - level, hi: interval.hi - level };
-        Some(Self { what: what.into(), value, interval, fails_below: MARGIN })
-    }
-
-    fn says(&self) -> String {
-        format!("{} {:+.3} [{:+.3}, {:+.3}]", self.what, self.value, self.interval.lo, self.interval.hi)
-    }
-}
-
-fn weigh(conditions: &[Condition], missing: &[&str]) -> (Verdict, String) {
-    let failed: Vec<String> =
-        conditions.iter().filter(|one| one.interval.hi < one.fails_below).map(Condition::says).collect();
-    if !failed.is_empty() {
-        return (Verdict::Refuted, failed.join("; "));
-    }
-    let open: Vec<String> = conditions.iter().filter(|one| one.interval.lo <= 0.0).map(Condition::says).collect();
-    if !open.is_empty() || !missing.is_empty() || conditions.is_empty() {
-        let missing = missing.iter().map(|what| format!("{what} is missing"));
-        return (Verdict::Undecided, open.into_iter().chain(missing).collect::<Vec<_>>().join("; "));
-    }
-    (Verdict::Supported, conditions.iter().map(Condition::says).collect::<Vec<_>>().join("; "))
+/// How far a row's value is above what it is held against.
+fn selectivity(row: Option<&Row>, what: &str) -> Option<Condition> {
+    let row = row?;
+    let (value, interval) = (row.selectivity?, row.selectivity_interval?);
+    Some(Condition { what: what.into(), value, interval, fails_below: MARGIN })
 }
 
 /// All claims that one probe's rows of one axis, site and group bear on.
@@ -137,12 +81,9 @@ fn layout(claim: &'static str, test: &'static str, rows: &[&Row]) -> Option<Clai
     let main = find(rows, split, "acc", Control::Majority)?;
     let moved = find(rows, Split::HeldOutPosition, "acc", Control::Majority);
     let conditions: Vec<Condition> = [
-        Condition::selectivity(Some(main), "above the majority class"),
-        Condition::selectivity(
-            find(rows, Split::RandomImage, "acc", Control::ControlContent),
-            "above a random map of identities",
-        ),
-        Condition::selectivity(find(rows, split, "acc", Control::Pixels), "above the cell's own pixels"),
+        selectivity(Some(main), "above the majority class"),
+        selectivity(find(rows, Split::RandomImage, "acc", Control::ControlContent), "above a random map of identities"),
+        selectivity(find(rows, split, "acc", Control::Pixels), "above the cell's own pixels"),
         moved.and_then(|row| {
             Condition::above(
                 row.value,
@@ -163,12 +104,9 @@ fn relation(rows: &[&Row]) -> Option<Claim> {
     let split = content(rows);
     let main = find(rows, split, "acc", Control::Majority)?;
     let conditions: Vec<Condition> = [
-        Condition::selectivity(Some(main), "above the majority class"),
-        Condition::selectivity(
-            find(rows, Split::RandomImage, "acc", Control::ControlContent),
-            "above a random map of identities",
-        ),
-        Condition::selectivity(find(rows, split, "acc", Control::Untrained), "above an untrained model"),
+        selectivity(Some(main), "above the majority class"),
+        selectivity(find(rows, Split::RandomImage, "acc", Control::ControlContent), "above a random map of identities"),
+        selectivity(find(rows, split, "acc", Control::Untrained), "above an untrained model"),
     ]
     .into_iter()
     .flatten()
@@ -203,7 +141,7 @@ fn slot(rows: &[&Row]) -> Vec<Claim> {
     );
     let absolute_moved = control(shifted, chance, "moved objects called by their new place, above chance");
     let ordinal_moved = control(ordinal, chance, "moved objects called by their rank, above chance");
-    let needs_objects = Condition::selectivity(blank, "strips that blank images lack");
+    let needs_objects = selectivity(blank, "strips that blank images lack");
 
     let absolute: Vec<&Condition> = [&read, &strips, &absolute_moved].into_iter().flatten().collect();
     let order: Vec<&Condition> = [&read, &ordinal_moved, &needs_objects].into_iter().flatten().collect();
