@@ -310,7 +310,9 @@ fn a_slot_code_is_absolute_ordinal_both_or_none() {
         assert!(moved("projector.out", "shift_ordinal", variant) > 0.95, "{variant}");
         assert!(moved("projector.out", "shift_absolute", variant) < 0.05, "{variant}");
     }
-    assert!(accuracy("projector.out", "held_out_position") > 0.95 && accuracy("vision.out", "held_out_position") < 0.35);
+    assert!(
+        accuracy("projector.out", "held_out_position") > 0.95 && accuracy("vision.out", "held_out_position") < 0.35
+    );
     // Location alone suffices where there is a code of place, and only there.
     let location = |site| of(site, "random_image", "acc", "control_location", "", "control_value").unwrap();
     assert!(location("vision.out") > 0.9, "{}", location("vision.out"));
