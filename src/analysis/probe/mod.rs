@@ -28,7 +28,8 @@
 //! `axis` is the images' axis; for `abs_xy` the coordinate, read in all images. Site `chosen` is the layer chosen in each
 //! fold by the loss inside its training images (one tower, or all: tower empty); `control_variant` then lists the sites.
 //! Rows with a cell are single probes; a layout map also has rows without one, the means over all cells (`background` empty),
-//! over those that an object touches in some image ("no") and over pure background ("yes").
+//! over those that an object touches in some image ("no") and over pure background ("yes"). In the group `background` a cell
+//! has only those images in which no object touches it.
 //!
 //! # Reads
 //! `frames/hidden/*`, one site at a time; `frames/items`: item, dataset, image, set, relation, gold, grid, objects. States of
