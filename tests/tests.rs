@@ -15,6 +15,8 @@ mod import;
 mod lenses;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
+/// The probe against scikit-learn and planted codes.
+mod probe;
 /// Pixels, prompts and positions against references.
 mod processor;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
