@@ -18,8 +18,9 @@
 //! Fits: `standard`, z-scores and min_W mean CE + lambda/2 |W|^2, lambda out of 1e-4..1e4 by inner grouped cross-validation
 //! and the one-standard-error rule; `paper`, the published optimiser settings; `mean_difference`; `nearest_centroid`. See
 //! [`stats::probe`](crate::stats::probe). Mean, scale and lambda come from training images alone.
-//! Splits are of whole images: `random_image` (5 folds, even in setting and class); `held_out_content` (each test image shows
-//! an identity that no training image shows: each pair of identities where there are at most six, else five groups of them);
+//! Splits are of whole images: `random_image` (5 folds, even in setting and axis); `held_out_content` (each test image shows
+//! an identity that no training image shows: each pair of identities where there are at most six, else five groups of them;
+//! what leaves fewer than ten images to train on is left out);
 //! `held_out_pair` (a combination of identities that no training image shows); `held_out_position` (the probes of the random
 //! folds on the shifted versions of their test images); `cross_setting` (trained on all other kinds of scene).
 //! Metrics: `acc`, `bal_acc`, `auc` (one against the rest, averaged), `logloss` (nats), `r2`; `strip_index`, the share of an
