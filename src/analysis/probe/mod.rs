@@ -18,8 +18,9 @@
 //! Fits: `standard`, z-scores and min_W mean CE + lambda/2 |W|^2, lambda out of 1e-4..1e4 by inner grouped cross-validation
 //! and the one-standard-error rule; `paper`, the published optimiser settings; `mean_difference`; `nearest_centroid`. See
 //! [`stats::probe`](crate::stats::probe). Mean, scale and lambda come from training images alone.
-//! Splits are of whole images: `random_image` (5 folds, even in setting and class); `held_out_content` (each test image shows
-//! an identity that no training image shows: each pair of identities where there are at most six, else five groups of them);
+//! Splits are of whole images: `random_image` (5 folds, even in setting and axis); `held_out_content` (each test image shows
+//! an identity that no training image shows: each pair of identities where there are at most six, else five groups of them;
+//! what leaves fewer than ten images to train on is left out);
 //! `held_out_pair` (a combination of identities that no training image shows); `held_out_position` (the probes of the random
 //! folds on the shifted versions of their test images); `cross_setting` (trained on all other kinds of scene).
 //! Metrics: `acc`, `bal_acc`, `auc` (one against the rest, averaged), `logloss` (nats), `r2`; `strip_index`, the share of an
@@ -28,7 +29,8 @@
 //! `axis` is the images' axis; for `abs_xy` the coordinate, read in all images. Site `chosen` is the layer chosen in each
 //! fold by the loss inside its training images (one tower, or all: tower empty); `control_variant` then lists the sites.
 //! Rows with a cell are single probes; a layout map also has rows without one, the means over all cells (`background` empty),
-//! over those that an object touches in some image ("no") and over pure background ("yes").
+//! over those that an object touches in some image ("no") and over pure background ("yes"). In the group `background` a cell
+//! has only those images in which no object touches it.
 //!
 //! # Reads
 //! `frames/hidden/*`, one site at a time; `frames/items`: item, dataset, image, set, relation, gold, grid, objects. States of

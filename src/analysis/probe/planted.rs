@@ -401,11 +401,19 @@ label = \"order\"
 groups = [\"image\"]
 splits = [\"random_image\", \"held_out_content\", \"held_out_pair\"]
 primary = [\"*\"]
+
+[[probe]]
+name = \"behind\"
+target = \"layout_at_fixed_location\"
+label = \"order\"
+groups = [\"background\"]
+sites = [\"projector.out\"]
 ",
     );
     let table = load(&run_dir.path().join("tables/probe.parquet"));
     let mean = |site: &str, background: &str, split: &str, control: &str, column: &str| {
         let keys = [
+            ("probe", "order"),
             ("site", site),
             ("axis", "horizontal"),
             ("background", background),
@@ -421,22 +429,32 @@ primary = [\"*\"]
     }
     assert_eq!(mean("projector.out", "yes", "random_image", "shuffled", "p_max"), Some(1.0 / 50.0));
     assert!(mean("vision.out", "yes", "random_image", "shuffled", "p_max").unwrap() > 0.05);
-    let cell =
-        [("site", "projector.out"), ("cell_row", "0"), ("cell_col", "3"), ("split", "random_image"), ("metric", "acc")];
+    let cell = [
+        ("probe", "order"),
+        ("site", "projector.out"),
+        ("cell_row", "0"),
+        ("cell_col", "3"),
+        ("split", "random_image"),
+        ("metric", "acc"),
+    ];
     let of = |control| [&cell[..], &[("control_kind", control)]].concat();
     assert!(value(&table, &of("none"), "value").unwrap() > 0.9);
     assert!(text(&table, &of("control_location"), "undefined").contains("one cell"));
     assert_eq!(text(&table, &of("none"), "background"), "yes");
     let claims = load(&run_dir.path().join("tables/probe_claims.parquet"));
-    let verdict = |claim, site| text(&claims, &[("claim", claim), ("site", site)], "verdict");
+    let verdict = |claim, site| text(&claims, &[("probe", "order"), ("claim", claim), ("site", site)], "verdict");
     assert_eq!(
         (verdict("C1", "projector.out"), verdict("C2", "projector.out")),
         ("supported".into(), "supported".into())
     );
     assert_ne!(verdict("C2", "vision.out"), "supported");
     let map = load(&run_dir.path().join("tables/probe_map.parquet"));
-    let corner = [("site", "projector.out"), ("cell_row", "3"), ("cell_col", "0"), ("class", "acc")];
+    let corner =
+        [("probe", "order"), ("site", "projector.out"), ("cell_row", "3"), ("cell_col", "0"), ("class", "acc")];
     assert!(value(&map, &corner, "prob").unwrap() > 0.9);
+    // Background tokens are those image tokens that no object touches: two rows of four.
+    let behind = map.column("probe").unwrap().str().unwrap().iter().filter(|probe| *probe == Some("behind")).count();
+    assert_eq!(behind, 8);
 }
 
 #[test]
