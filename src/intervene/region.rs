@@ -73,8 +73,9 @@ impl Region {
         if self == Self::All && !is_image_only(site) {
             return (0..prompt.prepared.map.len).collect();
         }
+        let whole = if self == Self::All { Self::One(Group::Image) } else { self };
         let groups: Option<Vec<Vec<usize>>> =
-            self.groups(pair).into_iter().map(|group| group_at(group, site, prompt)).collect();
+            whole.groups(pair).into_iter().map(|group| group_at(group, site, prompt)).collect();
         let mut positions: Vec<usize> = groups.unwrap_or_default().into_iter().flatten().collect();
         positions.sort_unstable();
         positions.dedup();
