@@ -210,6 +210,14 @@ pub(super) fn fit(
                 }
             }
         }
+        for &method in &asked.methods {
+            if !erasers.keys().any(|key: &Key| (key.concept, key.method) == (concept, method)) {
+                return Err(Error::data(format!(
+                    "`{concept}` does not vary over the images, or nothing varies with it"
+                ))
+                .with_help("take more items, or leave the concept out"));
+            }
+        }
     }
     Ok(erasers)
 }
@@ -283,12 +291,20 @@ fn gather(
                 z.select(Dimension(0), &order)
             }
         };
-        // Images of one axis may have other numbers of classes; the concept's width is that of the first.
         let fresh = || Gathered {
             real: Moments::new(states.ncols(), z.ncols()),
             shuffled: Moments::new(states.ncols(), z.ncols()),
         };
         let part = parts.entry((site, fold, axis)).or_insert_with(fresh);
+        if part.real.concept() != z.ncols() {
+            return Err(Error::usage(format!(
+                "`{concept}` has {} values in image `{}` and {} in others",
+                z.ncols(),
+                prompt.item.image,
+                part.real.concept()
+            ))
+            .with_help("erase in items with equally many objects: name one source as `dataset`"));
+        }
         // About the means of their own fold, so that no fold knows of another.
         let means = cells.and_then(|cells| cells.mean(site, |other| other == fold));
         let centred = means.map_or_else(|| states.clone(), |means| states - &means);
