@@ -74,13 +74,10 @@ fn defined(rows: &[&Measure]) -> bool {
     rows.iter().any(|row| row.value.is_some())
 }
 
-/// One panel an axis of the image; they share their colours, so the first has the keys.
+/// One panel an axis of the image; they share their colours.
 fn row(axes: &[&str], panel: impl Fn(&str) -> (Panel, Vec<Key>)) -> Row {
-    let panels = axes.iter().enumerate().map(|(place, axis)| {
-        let (panel, keys) = panel(axis);
-        if place == 0 { panel.keys(keys) } else { panel }
-    });
-    Row { columns: axes.len(), height: HEIGHT, panels: panels.collect() }
+    let (panels, keys): (Vec<Panel>, Vec<Vec<Key>>) = axes.iter().map(|axis| panel(axis)).unzip();
+    Row { columns: axes.len(), height: HEIGHT, panels, keys: keys.into_iter().next().unwrap_or_default() }
 }
 
 fn groups_panel(family: &Family, axis: &str, groups: &[&str]) -> (Panel, Vec<Key>) {
