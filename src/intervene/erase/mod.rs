@@ -17,20 +17,22 @@
 mod concept;
 mod fit;
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 pub use concept::Concept;
-use fit::{Eraser, Key, Kind};
+use fit::{Eraser, Form, Key, Kind};
 
 use super::observe::{ImageFolds, token_sites};
 use super::{
     Arm, Batch, Bench, Change, Control, Design, Dose, Labels, Prompt, Region, Role, Source, Step, Unit, Units, steer,
 };
-use crate::dataset::Item;
+use crate::dataset::{Axis, Item};
 use crate::error::{Error, Result};
 use crate::model::{Site, VisionLanguage};
 use crate::processor::Group;
@@ -240,8 +242,9 @@ impl Erasure {
         (kind, draw): (Kind, Option<u32>),
     ) -> Result<Option<Arm>> {
         let device = batch.model.device();
-        let (mut units, mut positions) = (Vec::new(), Vec::new());
+        let mut units = Vec::new();
         let mut steps: Vec<Vec<Step>> = vec![Vec::new(); sites.len()];
+        let mut shared: HashMap<(usize, i16, Axis), Arc<Change>> = HashMap::new();
         for &unit in &batch.live {
             let prompt = batch.prompt(Role::Clean, unit)?;
             let Unit { pair, fold, axis, .. } = &batch.units[unit];
@@ -253,22 +256,22 @@ impl Erasure {
             let key = |site: Site| Key { site, concept, method, fold, axis: concept.axis(axis) };
             let erasers: Option<Vec<&Eraser>> = sites.iter().map(|&site| self.erasers.get(&key(site))).collect();
             let Some(erasers) = erasers else { continue };
-            let mut changes = Vec::with_capacity(sites.len());
-            for (eraser, &site) in erasers.iter().zip(sites) {
-                let purpose = format!("{concept} {} at {site}, fold {fold}", method.name());
-                changes.extend(eraser.change(kind, draw, (batch.seed, &purpose), |eraser| {
-                    self.device_change(eraser, prompt, concept, &patches, &device)
-                })?);
-            }
+            let forms: Option<Vec<&Form>> = erasers.into_iter().map(|eraser| eraser.form(kind, draw)).collect();
             // An eraser that found nothing to erase makes no arm.
-            if changes.len() < sites.len() {
-                continue;
-            }
-            for (steps, change) in steps.iter_mut().zip(changes) {
-                steps.push(Step { change: Arc::new(change), as_far_as: None });
+            let Some(forms) = forms else { continue };
+            for (at, form) in forms.into_iter().enumerate() {
+                let change = || on_device(form, prompt, concept, &patches, &device).map(Arc::new);
+                let change = match form {
+                    // The same for every unit of a fold and axis.
+                    Form::LowRank { cells: None, .. } => match shared.entry((at, fold, axis)) {
+                        Entry::Occupied(known) => known.get().clone(),
+                        Entry::Vacant(new) => new.insert(change()?).clone(),
+                    },
+                    _ => change()?,
+                };
+                steps[at].push(Step { change, as_far_as: None });
             }
             units.push(unit);
-            positions.push(patches);
         }
         if units.is_empty() {
             return Ok(None);
@@ -303,32 +306,23 @@ impl Erasure {
             sites.iter().zip(at).zip(steps).map(|((&site, at), steps)| steer(vec![site], at, vec![steps], dose));
         Ok(Some(Arm { labels, units, written, hook: Box::new(super::linear::Both::new(hooks.collect())) }))
     }
+}
 
-    /// What one eraser does to one unit's patches.
-    fn device_change(
-        &self,
-        eraser: &fit::Form,
-        prompt: &Prompt,
-        concept: Concept,
-        patches: &[usize],
-        device: &burn::tensor::Device,
-    ) -> Result<Change> {
-        Ok(match eraser {
-            fit::Form::LowRank { map, cells: None } => Change::low_rank(map, device),
-            fit::Form::LowRank { map, cells: Some(cells) } => {
-                if patches.iter().any(|&patch| patch >= cells.nrows()) {
-                    return Err(Error::data(format!("image `{}` has more patches than others", prompt.item.image)));
-                }
-                Change::low_rank_about(map, &cells.select(ndarray::Axis(0), patches), device)
+/// What one eraser does to one unit's patches.
+fn on_device(form: &Form, prompt: &Prompt, concept: Concept, patches: &[usize], device: &Device) -> Result<Change> {
+    Ok(match form {
+        Form::LowRank { map, cells: None } => Change::low_rank(map, device),
+        Form::LowRank { map, cells: Some(cells) } => {
+            if patches.iter().any(|&patch| patch >= cells.nrows()) {
+                return Err(Error::data(format!("image `{}` has more patches than others", prompt.item.image)));
             }
-            fit::Form::Oracle { oracle, names } => {
-                let z = concept.of(prompt, names);
-                let z = z.map(|z| z.select(ndarray::Axis(0), patches));
-                let z = z.unwrap_or_else(|| {
-                    Array2::from_shape_fn((patches.len(), oracle.mean.len()), |(_, k)| oracle.mean[k])
-                });
-                Change::constant(&oracle.prediction(z.view()), device)
-            }
-        })
-    }
+            Change::low_rank_about(map, &cells.select(ndarray::Axis(0), patches), device)
+        }
+        Form::Oracle { oracle, names } => {
+            let own = concept.of(prompt, names).map(|z| z.select(ndarray::Axis(0), patches));
+            // Where the image does not have the concept, nothing is predicted beyond the mean.
+            let mean = || Array2::from_shape_fn((patches.len(), oracle.mean.len()), |(_, k)| oracle.mean[k]);
+            Change::constant(&oracle.prediction(own.unwrap_or_else(mean).view()), device)
+        }
+    })
 }
