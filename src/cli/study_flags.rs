@@ -13,7 +13,7 @@ use super::interrupt::stoppable;
 use crate::error::{Error, Result, suggestion};
 use crate::model::Compute;
 use crate::record::{BadItems, Bar, Estimate, Frame, Stage, Way};
-use crate::study::{Existing, RunFolder, Skipped, Study, StudyText, shipped, shipped_studies};
+use crate::study::{Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
 
 #[derive(Args, Debug)]
 pub struct StudyFlags {
@@ -22,10 +22,10 @@ pub struct StudyFlags {
     /// Look at this checkpoint (a Hugging Face folder) instead of the study's.
     #[arg(long, value_name = "FOLDER")]
     model: Option<String>,
-    /// Ask these items instead of the study's: a built-in name or a path.
+    /// Ask these items instead of the study's: a built-in name or a path; several times for several.
     #[arg(long, value_name = "SOURCE")]
-    dataset: Option<String>,
-    /// Only the first N items.
+    dataset: Vec<String>,
+    /// Only the first N items of each dataset.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
     /// The run folder [default: runs/ and the study's name].
@@ -64,7 +64,7 @@ impl StudyFlags {
         }
         let (mut study, text) = Study::read(&path)?;
         study.model.path = self.model.clone().unwrap_or(study.model.path);
-        study.dataset.source = self.dataset.clone().unwrap_or(study.dataset.source);
+        study.dataset.source = Sources::new(self.dataset.clone()).unwrap_or(study.dataset.source);
         study.dataset.limit = self.limit.or(study.dataset.limit);
         study.analysis.seed = self.seed.unwrap_or(study.analysis.seed);
         self.check(&study, &text)?;

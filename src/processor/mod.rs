@@ -9,7 +9,9 @@ pub mod chat;
 mod date;
 pub mod folder;
 pub mod geometry;
+mod group;
 pub mod image;
+mod layout;
 pub mod llava;
 mod python;
 pub mod resample;
@@ -23,6 +25,8 @@ use ::image::RgbImage;
 use chat::{ChatTemplate, Prompt};
 use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
+pub use group::{Group, Member, Place};
+pub use layout::{Coverage, Layout};
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
 

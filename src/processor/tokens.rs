@@ -98,7 +98,7 @@ fn word_spans(question: &str) -> Vec<Range<usize>> {
 }
 
 /// Every place where `text` holds `phrase` as whole words, whatever the case.
-fn occurrences(text: &str, phrase: &str) -> Vec<Range<usize>> {
+pub(super) fn occurrences(text: &str, phrase: &str) -> Vec<Range<usize>> {
     let inside_word = |before: Option<char>, after: Option<char>| {
         before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric)
     };

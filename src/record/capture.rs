@@ -4,10 +4,11 @@ use burn::tensor::Tensor;
 
 use super::live::Groups;
 use super::recorded::{AttentionRow, HiddenRow};
-use super::shares::{Columns, Coverage, reduce_layer};
+use super::shares::{Columns, reduce_layer};
 use crate::error::{Error, Result};
 use crate::model::{Hook, Rows, Site};
-use crate::study::{Group, Heads};
+use crate::processor::{Coverage, Group, Layout, Place};
+use crate::study::Heads;
 
 /// The last query row at some attention sites: the mean over the heads, and every head if asked for.
 pub(super) struct AttentionCapture<'a> {
@@ -53,12 +54,12 @@ pub(super) struct HiddenCapture<'a> {
     /// The groups asked for at each of `sites`.
     pub groups: &'a [Groups],
     /// Of each item of the batch.
-    pub layout: &'a [(Columns, Coverage)],
+    pub layout: &'a [Layout],
     pub rows: Vec<Vec<HiddenRow>>,
 }
 
 impl<'a> HiddenCapture<'a> {
-    pub fn new(groups: &'a [Groups], layout: &'a [(Columns, Coverage)]) -> Self {
+    pub fn new(groups: &'a [Groups], layout: &'a [Layout]) -> Self {
         let sites = groups.iter().map(|(site, _)| *site).collect();
         Self { sites, groups, layout, rows: vec![Vec::new(); layout.len()] }
     }
@@ -75,9 +76,9 @@ impl Hook for HiddenCapture<'_> {
         let states = numbers(tokens.clone().into_data())?;
         let groups = self.groups.iter().find(|(asked, _)| *asked == site).map_or(&[][..], |(_, groups)| groups);
         let per_item = states.chunks_exact(count * width).zip(self.layout).zip(&mut self.rows);
-        for ((item, (columns, coverage)), kept) in per_item {
+        for ((item, layout), kept) in per_item {
             for &group in groups {
-                let weights = group_weights(group, site, count, columns, coverage);
+                let weights = weights(group, site, count, layout);
                 // An object that nobody annotated, or that lies outside what the model sees, leaves no row.
                 if let Some(vector) = weighted_mean(item, width, &weights) {
                     kept.push(HiddenRow { site: site.to_string(), group: group.to_string(), vector });
@@ -94,24 +95,16 @@ pub(super) fn is_image_only(site: Site) -> bool {
 }
 
 /// Which of a site's tokens belong to a group, and how much.
-fn group_weights(group: Group, site: Site, count: usize, columns: &Columns, coverage: &Coverage) -> Vec<(usize, f64)> {
-    let patches = columns.image.len();
+fn weights(group: Group, site: Site, count: usize, layout: &Layout) -> Vec<(usize, f64)> {
     // A class token, where there is one, comes before the patches.
-    let class_tokens = count.saturating_sub(patches);
-    let position = |patch: usize| if is_image_only(site) { class_tokens + patch } else { columns.image[patch] };
-    match group {
-        Group::Last => vec![(columns.last, 1.0)],
-        Group::Image => (0..patches).map(|patch| (position(patch), 1.0)).collect(),
-        Group::Object(k) => {
-            let covered = coverage.objects.get(k - 1).and_then(Option::as_ref);
-            let shares = covered.into_iter().flatten().enumerate().filter(|(_, share)| **share > 0.0);
-            shares.map(|(patch, &share)| (position(patch), f64::from(share))).collect()
-        }
-        Group::Text => {
-            let special = |at: &usize| Some(*at) == columns.bos || *at == columns.last || columns.image.contains(at);
-            (0..columns.len).filter(|at| !special(at)).map(|at| (at, 1.0)).collect()
-        }
-    }
+    let class_tokens = count.saturating_sub(layout.image.len());
+    let grid = layout.geometry.grid;
+    let index = |place: Place| match place {
+        Place::Patch(patch) if is_image_only(site) => class_tokens + patch.row * grid.cols + patch.col,
+        place => place.position(layout),
+    };
+    let members = group.members(layout).unwrap_or_default();
+    members.into_iter().map(|member| (index(member.place), f64::from(member.weight))).collect()
 }
 
 /// The weighted mean of rows of `width` numbers; `None` where nothing has weight.
@@ -131,6 +124,8 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
+    use crate::dataset::{Axis, PixelBox};
+    use crate::processor::{Grid, ImageGeometry};
 
     fn layout() -> Vec<(Columns, Coverage)> {
         let columns = Columns { bos: Some(0), image: vec![1, 2], last: 4, len: 5 };
@@ -138,6 +133,24 @@ mod tests {
         // The second item is one token shorter: its last column is padding.
         let shorter = Columns { last: 3, len: 4, ..columns.clone() };
         vec![(columns, coverage.clone()), (shorter, coverage)]
+    }
+
+    fn layouts() -> Vec<Layout> {
+        let seen = PixelBox { x1: 0.0, y1: 0.0, x2: 20.0, y2: 10.0 };
+        let grid = Grid { rows: 1, cols: 2 };
+        let of = |(columns, coverage): (Columns, Coverage)| Layout {
+            geometry: ImageGeometry { image_width: 20, image_height: 10, grid, seen },
+            coverage,
+            axis: Axis::Horizontal,
+            centres: vec![None, None],
+            text: (3..columns.last).collect(),
+            image: columns.image,
+            words: vec![None, None],
+            last: columns.last,
+            item: "one".into(),
+            seed: 1,
+        };
+        layout().into_iter().map(of).collect()
     }
 
     #[test]
@@ -168,7 +181,7 @@ mod tests {
             Site::LmResid(1),
             vec![Group::Last, Group::Image, Group::Object(1), Group::Object(2), Group::Object(9), Group::Text],
         )];
-        let layout = layout();
+        let layout = layouts();
         let mut hidden = HiddenCapture::new(&groups, &layout);
         hidden.tokens(Site::LmResid(1), tensor).unwrap();
         let rows: Vec<_> = hidden.rows[0].iter().map(|row| (row.group.as_str(), row.vector.as_slice())).collect();
@@ -184,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_class_token_shifts_the_patches() {
-        let layout = layout();
+        let layout = layouts();
         let tensor = Tensor::<3>::from_data([[[1.0f32], [2.0], [3.0]], [[4.0], [5.0], [6.0]]], &Device::flex());
         let groups = [(Site::VisionResid(0), vec![Group::Image, Group::Object(1)])];
         let mut hidden = HiddenCapture::new(&groups, &layout);

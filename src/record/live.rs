@@ -8,12 +8,12 @@ use super::answer::choose;
 use super::capture::{AttentionCapture, HiddenCapture, is_image_only, numbers};
 use super::plan::ItemSize;
 use super::recorded::Recorded;
-use super::shares::{Columns, Coverage};
+use super::shares::Columns;
 use crate::dataset::Item;
 use crate::error::{Error, Result};
 use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage, families, select};
-use crate::processor::{Prepared, Processor};
-use crate::study::{Answering, Group, Heads, Recording, StudyText};
+use crate::processor::{Coverage, Group, Layout, Prepared, Processor};
+use crate::study::{Answering, Heads, Recording, StudyText};
 
 /// A checkpoint that answers, and is watched while it does.
 pub struct Live {
@@ -65,11 +65,12 @@ impl Live {
     }
 
     /// Runs one batch.
-    pub fn capture(&self, batch: &[(&Item, Prepared)]) -> Result<Vec<Recorded>> {
+    pub fn capture(&self, batch: &[(&Item, Prepared)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
         let prepared: Vec<&Prepared> = batch.iter().map(|(_, prepared)| prepared).collect();
         let layout: Vec<_> = batch.iter().map(|(item, prepared)| layout(item, prepared)).collect();
         let mut attention = AttentionCapture::new(&self.attention, self.recording.heads, &layout);
-        let mut hidden = HiddenCapture::new(&self.hidden, &layout);
+        let layouts: Vec<_> = batch.iter().map(|(item, prepared)| Layout::new(item, &prepared.map, 1)).collect();
+        let mut hidden = HiddenCapture::new(&self.hidden, &layouts);
         let logits = {
             let mut hooks = Hooks::none();
             if !self.attention.is_empty() {
@@ -92,7 +93,14 @@ impl Live {
                         .with_help("its weights may be broken, or too large for the precision it computes in"));
                 }
                 let answer = choose(item, &prepared.map.options, logits, self.generated(prepared)?);
-                Ok(Recorded { item: (*item).clone(), geometry: prepared.map.geometry, answer, attention, hidden })
+                Ok(Recorded {
+                    dataset: source(item),
+                    item: (*item).clone(),
+                    geometry: prepared.map.geometry,
+                    answer,
+                    attention,
+                    hidden,
+                })
             })
             .collect()
     }

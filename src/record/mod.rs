@@ -28,5 +28,5 @@ pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;
-pub use shares::{Columns, Coverage, Shares, reduce, reduce_layer};
+pub use shares::{Columns, Shares, reduce, reduce_layer};
 pub use stage::{Estimate, Stage, Way};

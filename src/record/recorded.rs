@@ -6,6 +6,8 @@ use crate::processor::ImageGeometry;
 /// What one item left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
+    /// The source of the item, as the study names it.
+    pub dataset: String,
     pub item: Item,
     pub geometry: ImageGeometry,
     pub answer: Answer,

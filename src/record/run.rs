@@ -167,8 +167,8 @@ mod tests {
 
     use super::*;
     use crate::dataset::{Object, PixelBox};
-    use crate::processor::{Grid, ImageGeometry};
-    use crate::record::{Answer, AttentionRow, Columns, Coverage, HiddenRow, ItemSize, reduce};
+    use crate::processor::{Coverage, Grid, ImageGeometry};
+    use crate::record::{Answer, AttentionRow, Columns, HiddenRow, ItemSize, reduce};
     use crate::study::{Existing, Manifest};
 
     static NEVER: AtomicBool = AtomicBool::new(false);
@@ -211,6 +211,7 @@ mod tests {
                 reduce(layer, head, &(0..7).map(|column| raw(column) / total).collect::<Vec<_>>(), &columns, &coverage)
             };
             Recorded {
+                dataset: "made up".into(),
                 item: item.clone(),
                 geometry,
                 answer: Answer {

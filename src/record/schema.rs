@@ -45,6 +45,7 @@ fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
     let pixel = |name: &str, of: &dyn Fn(&Recorded) -> f64| Column::new(name.into(), each(recorded, of));
     let mut columns = vec![
         text("item", &|one| &one.item.id),
+        text("dataset", &|one| &one.dataset),
         text("image", &|one| &one.item.image),
         count("image_width", &|one| one.geometry.image_width),
         count("image_height", &|one| one.geometry.image_height),

@@ -9,7 +9,7 @@ use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::run::{BadItems, Job, name_item};
 use super::shards::Shards;
-use crate::dataset::{self, Dataset, Item};
+use crate::dataset::{Dataset, Item, Joined};
 use crate::error::{Error, Result};
 use crate::model::Compute;
 use crate::processor::Prepared;
@@ -22,7 +22,7 @@ use crate::study::{
 pub struct Stage {
     study: Study,
     text: StudyText,
-    dataset: Box<dyn Dataset>,
+    dataset: Joined,
     checkpoint: PathBuf,
     compute: Compute,
 }
@@ -51,8 +51,9 @@ pub struct Estimate {
 impl Stage {
     /// Finds the dataset and the checkpoint folder of a study.
     pub fn open(study: Study, text: StudyText, compute: Compute) -> Result<Self> {
-        let dataset =
-            dataset::open(&study.dataset.source).map_err(|error| text.error_at(&["dataset", "source"], error))?;
+        let limit = study.dataset.limit.map(|limit| limit.get());
+        let dataset = Joined::open(study.dataset.source.references(), limit)
+            .map_err(|error| text.error_at(&["dataset", "source"], error))?;
         if dataset.items().is_empty() {
             return Err(Error::data(format!("the dataset `{}` has no items", study.dataset.source)));
         }
@@ -68,9 +69,7 @@ impl Stage {
 
     /// The items that the study takes.
     fn items(&self) -> &[Item] {
-        let all = self.dataset.items();
-        let limit = self.study.dataset.limit.map_or(all.len(), |limit| limit.get().min(all.len()));
-        &all[..limit]
+        self.dataset.items()
     }
 
     fn manifest(&self, command: &str) -> Result<Manifest> {
@@ -111,7 +110,10 @@ impl Stage {
             resume: way.resume,
             bar: way.bar,
         };
-        job.record(|item| self.ready(&live, item), |batch| live.capture(batch))?;
+        job.record(
+            |item| self.ready(&live, item),
+            |batch| live.capture(batch, |item| self.dataset.source(item).to_owned()),
+        )?;
         Ok(folder)
     }
 
@@ -123,7 +125,9 @@ impl Stage {
         let time_one = || -> Result<Duration> {
             let begun = Instant::now();
             let ready = |item| Ok((item, self.ready(&live, item).map_err(|error| name_item(item, &error))?));
-            live.capture(&batch.iter().map(ready).collect::<Result<Vec<_>>>()?)?;
+            live.capture(&batch.iter().map(ready).collect::<Result<Vec<_>>>()?, |item| {
+                self.dataset.source(item).to_owned()
+            })?;
             Ok(begun.elapsed())
         };
         // The first pass also warms up, which shows where a batch is short.

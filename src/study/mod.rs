@@ -31,24 +31,25 @@
 //! was carried out, after the flags of the command line, is kept in `run.json`.
 
 mod fingerprint;
-mod group;
 mod manifest;
 mod pattern;
 mod read;
 mod run_folder;
 mod shipped;
+mod sources;
 
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::processor::Group;
 pub use fingerprint::fingerprint_checkpoint;
-pub use group::Group;
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
 pub use read::StudyText;
 pub use run_folder::{Existing, Progress, RunFolder, write_atomically, write_error, write_json};
 pub use shipped::{BUNDLED_MODEL, shipped, shipped_studies};
+pub use sources::Sources;
 
 /// What is asked, of which model, on which items, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,9 +86,9 @@ impl Default for ModelChoice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetChoice {
-    /// A built-in name (`vlmscope datasets` lists them) or the path of a dataset.
-    pub source: String,
-    /// Only the first so many items.
+    /// A built-in name (`vlmscope datasets` lists them) or the path of a dataset; or a list of them.
+    pub source: Sources,
+    /// Only the first so many items of each source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
 }

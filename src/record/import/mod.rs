@@ -23,10 +23,11 @@ use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
-use super::shares::{Columns, Coverage, reduce_layer};
+use super::shares::{Columns, reduce_layer};
 use crate::analysis::Params;
 use crate::dataset::Item;
 use crate::error::Result;
+use crate::processor::Coverage;
 use crate::study::{
     CheckpointIdentity, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
     Progress, Recording, RunFolder, Study,
@@ -97,7 +98,7 @@ impl Import {
 
     fn study(&self, name: &str, dump: &Dump) -> Study {
         let model = ModelChoice { path: dump.model() };
-        let dataset = DatasetChoice { source: dump.path.display().to_string(), limit: None };
+        let dataset = DatasetChoice { source: dump.path.display().to_string().as_str().into(), limit: None };
         match &self.study {
             Some(study) => Study { model, dataset, ..study.clone() },
             None => Study {
@@ -152,7 +153,7 @@ fn recorded(item: &Item, record: &layout::Record, dump: &Dump, scoring: Scoring,
     }
     rows.sort_by_key(|row| (row.layer, row.head));
     let answer = scoring.answer(item, record)?;
-    Ok(Recorded { item: item.clone(), geometry, answer, attention: rows, hidden: Vec::new() })
+    Ok(Recorded { dataset: dump.name(), item: item.clone(), geometry, answer, attention: rows, hidden: Vec::new() })
 }
 
 #[cfg(test)]
