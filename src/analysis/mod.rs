@@ -15,6 +15,7 @@ pub mod headline;
 mod params;
 #[cfg(test)]
 mod planted;
+pub mod scoring;
 mod table;
 
 use std::path::{Path, PathBuf};

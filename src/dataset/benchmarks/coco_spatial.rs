@@ -6,19 +6,11 @@ use super::words::Caption;
 
 const PUBLISHER: &str = "github.com/amitakamath/whatsup_vlms, photographs from cocodataset.org";
 
-const ONE: Set = Set {
-    prefix: "coco_one",
-    options: &["left", "right", "top", "bottom"],
-    caption: Caption::of_one,
-    photograph,
-};
+const ONE: Set =
+    Set { prefix: "coco_one", options: &["left", "right", "top", "bottom"], caption: Caption::of_one, photograph };
 
-const TWO: Set = Set {
-    prefix: "coco_two",
-    options: &["left", "right", "above", "below"],
-    caption: Caption::of_two,
-    photograph,
-};
+const TWO: Set =
+    Set { prefix: "coco_two", options: &["left", "right", "above", "below"], caption: Caption::of_two, photograph };
 
 pub(super) const SOURCES: [Source; 2] = [
     Source {

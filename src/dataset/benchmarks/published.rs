@@ -36,7 +36,11 @@ pub(super) fn apply(text: &str, file: &Path, items: &mut [Item], notes: &mut Not
             Error::data(format!("{place}: expected {{\"id\": row, \"question\": text, \"answer\": [text]}}: {error}"))
         })?;
         if line.id >= items.len() {
-            return Err(Error::data(format!("{place}: `id` is {}, but there are {} annotations", line.id, items.len())));
+            return Err(Error::data(format!(
+                "{place}: `id` is {}, but there are {} annotations",
+                line.id,
+                items.len()
+            )));
         }
         let id = line.id;
         if lines.insert(id, (place.clone(), line)).is_some() {
@@ -53,9 +57,11 @@ pub(super) fn apply(text: &str, file: &Path, items: &mut [Item], notes: &mut Not
 }
 
 fn replace(item: &mut Item, line: &Line, notes: &mut Notes) -> Result<()> {
-    let question = line.question.strip_prefix(BEFORE).and_then(|rest| rest.strip_suffix(AFTER)).ok_or_else(|| {
-        Error::data("`question` is not of the form \"<image>\\nUSER: …\\nASSISTANT:\"")
-    })?;
+    let question = line
+        .question
+        .strip_prefix(BEFORE)
+        .and_then(|rest| rest.strip_suffix(AFTER))
+        .ok_or_else(|| Error::data("`question` is not of the form \"<image>\\nUSER: …\\nASSISTANT:\""))?;
     let answer = line.answer.first().map(|answer| answer.trim().to_lowercase()).unwrap_or_default();
     let known = || format!("`answer` is \"{answer}\", expected one of: {}", item.options.join(", "));
     let gold = item.options.iter().position(|option| *option == answer).ok_or_else(|| Error::data(known()))?;
@@ -75,7 +81,9 @@ fn replace(item: &mut Item, line: &Line, notes: &mut Notes) -> Result<()> {
             notes.add("the published question offers other options than the rest", &item.id);
             (item.options, item.gold) = (offered, gold);
         }
-        _ => notes.add("the published question does not offer the right answer; the set's options are scored", &item.id),
+        _ => {
+            notes.add("the published question does not offer the right answer; the set's options are scored", &item.id)
+        }
     }
     item.question = question.to_string();
     Ok(())
@@ -92,11 +100,13 @@ fn offered(question: &str) -> (Vec<String>, &str) {
 
 /// Where only some answers come with the comma of "above, or below", the comma tells of the answer.
 fn tell_of_commas(items: &[Item], notes: &mut Notes) {
+    fn right(item: &Item) -> Option<&String> {
+        item.options.get(item.gold)
+    }
     let with_comma = |item: &&Item| item.question.contains(", or ");
     let without: Vec<&Item> = items.iter().filter(|item| !with_comma(item)).collect();
-    let telling = |item: &Item| item.options.get(item.gold);
-    let with: Vec<_> = items.iter().filter(with_comma).map(telling).collect();
-    if without.iter().any(|item| !with.contains(&telling(item))) {
+    let with: Vec<_> = items.iter().filter(with_comma).map(right).collect();
+    if without.iter().any(|item| !with.contains(&right(item))) {
         let about = "a comma before \"or\" in the published question, which some answers never come with";
         items.iter().filter(with_comma).for_each(|item| notes.add(about, &item.id));
     }
@@ -107,7 +117,8 @@ mod tests {
     use super::*;
     use crate::dataset::benchmarks::coco_spatial;
 
-    const ANNOTATIONS: &str = r#"[[1, "A photo of a cat to the left of a dog", ""], [2, "A photo of a cat above a dog", ""]]"#;
+    const ANNOTATIONS: &str =
+        r#"[[1, "A photo of a cat to the left of a dog", ""], [2, "A photo of a cat above a dog", ""]]"#;
     const LIST: &str = "Answer with left, right, above or below.";
 
     fn read(lines: &[String]) -> Result<(Vec<Item>, Vec<String>)> {
@@ -138,9 +149,12 @@ mod tests {
         .unwrap();
         assert_eq!(items[0].options, ["left", "right", "top", "bottom"]);
         assert_eq!((items[1].options[3].as_str(), items[1].gold), ("below", 2));
-        let told = |about: &str, id: &str| notes.iter().any(|note| note.contains(about) && note.ends_with(&format!("({id})")));
+        let told =
+            |about: &str, id: &str| notes.iter().any(|note| note.contains(about) && note.ends_with(&format!("({id})")));
         assert!(told("goes on after its options", "coco_two_000"), "{notes:?}");
-        assert!(told("offers other options", "coco_two_000") && told("does not offer the right answer", "coco_two_001"));
+        assert!(
+            told("offers other options", "coco_two_000") && told("does not offer the right answer", "coco_two_001")
+        );
         let (items, notes) = read(&[
             line(0, "Where? Answer with left, right, above, or below.", "Left"),
             line(1, &format!("Where? {LIST}"), "Below"),
@@ -157,8 +171,13 @@ mod tests {
         assert_eq!(refused(&[good.clone()]), "prompts.jsonl has no prompt for row 1 (`coco_two_001`)");
         assert!(refused(&[good.clone(), good.clone()]).starts_with("prompts.jsonl:2: `id` 0 comes a second time"));
         assert!(refused(&[line(2, "", "")]).contains("`id` is 2, but there are 2 annotations"));
-        assert!(refused(&[good.replace("USER: ", ""), line(1, LIST, "Above")]).contains("`question` is not of the form"));
-        assert!(refused(&[good, line(1, LIST, "Near")]).starts_with("prompts.jsonl:2: `answer` is \"near\", expected one of"));
+        assert!(
+            refused(&[good.replace("USER: ", ""), line(1, LIST, "Above")]).contains("`question` is not of the form")
+        );
+        assert!(
+            refused(&[good, line(1, LIST, "Near")])
+                .starts_with("prompts.jsonl:2: `answer` is \"near\", expected one of")
+        );
         assert!(refused(&["{}".into()]).starts_with("prompts.jsonl:1: expected {\"id\""));
     }
 }

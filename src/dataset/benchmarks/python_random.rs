@@ -77,7 +77,8 @@ impl PythonRandom {
     pub(super) fn sample(&mut self, n: u32, k: u32) -> Vec<u32> {
         let mut pool_is_smaller_up_to = 21u64;
         if k > 5 {
-            pool_is_smaller_up_to += (0..).map(|e| 4u64.pow(e)).find(|&size| size >= 3 * u64::from(k)).unwrap_or(u64::MAX);
+            pool_is_smaller_up_to +=
+                (0..).map(|e| 4u64.pow(e)).find(|&size| size >= 3 * u64::from(k)).unwrap_or(u64::MAX);
         }
         if u64::from(n) <= pool_is_smaller_up_to {
             let mut pool: Vec<u32> = (0..n).collect();

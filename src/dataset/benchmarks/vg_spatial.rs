@@ -54,9 +54,11 @@ mod tests {
 
     #[test]
     fn six_options_and_plurals() {
-        let text = "[[\"2317\", \"A photo of a trees to the front of a fence\", \"A photo of a trees behind a fence\"]]";
+        let text =
+            "[[\"2317\", \"A photo of a trees to the front of a fence\", \"A photo of a trees behind a fence\"]]";
         let items = TWO.read(text, Path::new("two.json")).unwrap().items;
-        let asked = "Where are the trees in relation to the fence? Answer with left, right, front, behind, above or below.";
+        let asked =
+            "Where are the trees in relation to the fence? Answer with left, right, front, behind, above or below.";
         assert_eq!((items[0].question.as_str(), items[0].options[items[0].gold].as_str()), (asked, "front"));
         assert_eq!(items[0].image, "vg_images/2317.jpg");
         let text = "[[9, \"A photo of a dog behind\", \"A photo of a dog front\"]]";

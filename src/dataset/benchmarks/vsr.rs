@@ -129,12 +129,17 @@ mod tests {
 
     #[test]
     fn a_caption_becomes_a_question_of_yes_and_no() {
-        let rows = open(&format!("{ROW}\n\n{}", ROW.replace("\"label\": 0", "\"label\": 1").replace("andbag\"", "handbag\""))).unwrap();
+        let rows =
+            open(&format!("{ROW}\n\n{}", ROW.replace("\"label\": 0", "\"label\": 1").replace("andbag\"", "handbag\"")))
+                .unwrap();
         let item = &rows.items[0];
         assert_eq!((SOURCES[0].name, item.id.as_str()), ("vsr/zeroshot-test", "vsr_zeroshot_test_000"));
         assert_eq!(item.image, "train2017/000000000009.jpg");
         assert!(item.question.ends_with("Answer with yes or no: The handbag is on top of the dining table."));
-        assert_eq!(item.objects.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["handbag", "dining table"]);
+        assert_eq!(
+            item.objects.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(),
+            ["handbag", "dining table"]
+        );
         assert_eq!((item.gold, rows.items[1].gold), (1, 0));
         let notes = rows.notes.about(|_| true);
         assert_eq!(notes.len(), 1);
@@ -151,7 +156,8 @@ mod tests {
 
     #[test]
     fn rows_that_do_not_fit_are_named_with_their_line() {
-        let refused = |from: &str, to: &str| open(&format!("{ROW}\n{}", ROW.replace(from, to))).err().unwrap().to_string();
+        let refused =
+            |from: &str, to: &str| open(&format!("{ROW}\n{}", ROW.replace(from, to))).err().unwrap().to_string();
         let relation = refused("\"relation\": \"on top of\"", "\"relation\": \"beside\"");
         assert!(relation.starts_with("test.jsonl:2: the relation `beside` is not in the caption"), "{relation}");
         assert!(refused("\"label\": 0", "\"label\": 2").contains("`label` is 2"));

@@ -140,8 +140,14 @@ mod tests {
         assert!(items.iter().all(|item| item.set.as_deref() == Some("toy-cactus_arm-chair")));
         let pairs: Vec<_> = items.iter().map(|item| item.pair.clone().unwrap()).collect();
         assert_eq!((&pairs[0], &pairs[2]), (&pairs[1], &pairs[3]));
-        assert_eq!((pairs[0].as_str(), pairs[3].as_str()), ("toy-cactus_arm-chair/left-right", "toy-cactus_arm-chair/on-under"));
-        assert_eq!(items[2].question, "Where is the toy cactus in relation to the arm chair? Answer with left, right, on or under.");
+        assert_eq!(
+            (pairs[0].as_str(), pairs[3].as_str()),
+            ("toy-cactus_arm-chair/left-right", "toy-cactus_arm-chair/on-under")
+        );
+        assert_eq!(
+            items[2].question,
+            "Where is the toy cactus in relation to the arm chair? Answer with left, right, on or under."
+        );
         assert_eq!((items[2].gold, items[2].id.as_str()), (2, "controlled_a_002"));
         assert_eq!(items[2].image, "controlled_images/toy-cactus_on_arm-chair.jpeg");
     }
@@ -169,7 +175,9 @@ mod tests {
         let relation = refused(&format!("[{}]", row("mug_near_table.jpeg", "A mug on a table")));
         assert!(relation.contains("a.json:1: row 0: unknown relation `near` in `mug_near_table.jpeg`"), "{relation}");
         assert!(refused(&format!("[{}]", row("mug.jpeg", "A mug on a table"))).contains("is not named like"));
-        assert!(refused(&format!("[{}]", row("mug_on_table.jpeg", "A mug near a table"))).contains("no known relation"));
+        assert!(
+            refused(&format!("[{}]", row("mug_on_table.jpeg", "A mug near a table"))).contains("no known relation")
+        );
         assert!(refused(r#"[{"image_path": "mug_on_table.jpeg", "caption_options": []}]"#).contains("is empty"));
     }
 }

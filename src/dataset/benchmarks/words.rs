@@ -41,11 +41,13 @@ impl Caption {
             Some((at, std::cmp::Reverse(phrase.len()), phrase, option))
         });
         let (at, _, phrase, relation) = found.min().ok_or_else(|| {
-            let known: Vec<_> = RELATIONS.iter().filter(|(_, option)| options.contains(option)).map(|(p, _)| *p).collect();
+            let known: Vec<_> =
+                RELATIONS.iter().filter(|(_, option)| options.contains(option)).map(|(p, _)| *p).collect();
             format!("no known relation in \"{text}\"; expected one of: {}", known.join(", "))
         })?;
         let subject = name(&body[..at]).ok_or_else(|| format!("no object before `{phrase}` in \"{text}\""))?;
-        let reference = name(&body[at + phrase.len() + 2..]).ok_or_else(|| format!("no object after `{phrase}` in \"{text}\""))?;
+        let reference =
+            name(&body[at + phrase.len() + 2..]).ok_or_else(|| format!("no object after `{phrase}` in \"{text}\""))?;
         Ok(Self { subject, relation, reference: Some(reference) })
     }
 
@@ -56,9 +58,10 @@ impl Caption {
     pub(super) fn of_one(text: &str, options: &[&'static str]) -> Result<Self, String> {
         let body = body(text);
         let (before, last) = body.rsplit_once(' ').unwrap_or(("", body));
-        let relation = options.iter().copied().find(|option| *option == last.to_lowercase()).ok_or_else(|| {
-            format!("unknown place `{last}` in \"{text}\"; expected one of: {}", options.join(", "))
-        })?;
+        let relation =
+            options.iter().copied().find(|option| *option == last.to_lowercase()).ok_or_else(|| {
+                format!("unknown place `{last}` in \"{text}\"; expected one of: {}", options.join(", "))
+            })?;
         let mut before = before;
         while let Some((rest, "on" | "at" | "in" | "to" | "the")) = before.rsplit_once(' ') {
             before = rest;
@@ -156,10 +159,14 @@ mod tests {
     #[test]
     fn unknown_relations_are_named() {
         let error = Caption::of_two("A photo of a cat beside a dog", &FOUR).unwrap_err();
-        assert!(error.contains("no known relation in \"A photo of a cat beside a dog\"; expected one of: to the left of"));
+        assert!(
+            error.contains("no known relation in \"A photo of a cat beside a dog\"; expected one of: to the left of")
+        );
         assert!(!error.contains("behind"), "only what the set's options stand for: {error}");
         assert!(Caption::of_two("A photo of a cat behind a dog", &FOUR).is_err());
-        assert!(Caption::of_one("A photo of a cat on the side", &["left"]).unwrap_err().contains("unknown place `side`"));
+        assert!(
+            Caption::of_one("A photo of a cat on the side", &["left"]).unwrap_err().contains("unknown place `side`")
+        );
         assert!(Caption::of_two("above a dog", &FOUR).is_err());
         assert!(Caption::of_one("left", &["left"]).unwrap_err().contains("no object"));
     }

@@ -45,7 +45,8 @@ pub(super) fn read_lines(text: &str, file: &Path) -> Result<HashMap<String, Anno
     let mut images = HashMap::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let line = serde_json::from_str(line).map_err(|error| Error::data(format!("expected {EXPECTED}: {error}")));
-        line.and_then(|line| add(&mut images, line)).map_err(|error| error.within(format!("{}:{number}", file.display())))?;
+        line.and_then(|line| add(&mut images, line))
+            .map_err(|error| error.within(format!("{}:{number}", file.display())))?;
     }
     Ok(images)
 }
@@ -80,7 +81,9 @@ fn add(images: &mut HashMap<String, Annotated>, line: Line) -> Result<()> {
 
 fn pixel_box([x1, y1, x2, y2]: [f64; 4]) -> Result<PixelBox> {
     if ![x1, y1, x2, y2].iter().all(|side| side.is_finite()) || x1 >= x2 || y1 >= y2 {
-        return Err(Error::data(format!("a box is [{x1}, {y1}, {x2}, {y2}], expected [x1, y1, x2, y2], x1 < x2, y1 < y2")));
+        return Err(Error::data(format!(
+            "a box is [{x1}, {y1}, {x2}, {y2}], expected [x1, y1, x2, y2], x1 < x2, y1 < y2"
+        )));
     }
     Ok(PixelBox { x1, y1, x2, y2 })
 }

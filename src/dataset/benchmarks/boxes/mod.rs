@@ -158,7 +158,13 @@ mod tests {
         let crowd = Instance { crowd: true, ..instance(&["person"], 9.0) };
         let image = Annotated {
             size: None,
-            instances: vec![instance(&["tv"], 0.0), instance(&["cat"], 1.0), instance(&["cat"], 2.0), instance(&["tree", "trees"], 3.0), crowd],
+            instances: vec![
+                instance(&["tv"], 0.0),
+                instance(&["cat"], 1.0),
+                instance(&["cat"], 2.0),
+                instance(&["tree", "trees"], 3.0),
+                crowd,
+            ],
         };
         let x = |name| match image.find(name) {
             Found::Boxes(boxes) => boxes[0].x1,

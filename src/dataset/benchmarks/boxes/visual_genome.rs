@@ -41,9 +41,8 @@ pub(super) fn read(text: &str, file: &Path, wanted: &HashSet<&str>) -> Result<Ha
         Ok((image.image_id.to_string(), Annotated { size: None, instances }))
     };
     let images = rows(text, file)?;
-    let found = images.iter().map(image).filter(|image| {
-        image.as_ref().map_or(true, |(id, _)| wanted.contains(id.as_str()))
-    });
+    let found =
+        images.iter().map(image).filter(|image| image.as_ref().map_or(true, |(id, _)| wanted.contains(id.as_str())));
     found.collect()
 }
 
