@@ -70,7 +70,7 @@ mod tests {
         lines.iter().map(|line| line.answers[alpha].as_str()).collect()
     }
 
-    fn gated<'a>(lines: &'a [Line], rounding: Rounding) -> Vec<&'a str> {
+    fn gated(lines: &[Line], rounding: Rounding) -> Vec<&str> {
         let gate = Gate::new(0.4, rounding).unwrap();
         let alpha = |line: &Line| if gate.is_unsure(line.confidence) { "0.5" } else { "1.5" };
         lines.iter().map(|line| line.answers[alpha(line)].as_str()).collect()

@@ -168,7 +168,7 @@ mod tests {
     fn lines_that_do_not_fit_are_named() {
         let good = line(0, &format!("Where? {LIST}"), "Left");
         let refused = |lines: &[String]| read(lines).err().unwrap().to_string();
-        assert_eq!(refused(&[good.clone()]), "prompts.jsonl has no prompt for row 1 (`coco_two_001`)");
+        assert_eq!(refused(std::slice::from_ref(&good)), "prompts.jsonl has no prompt for row 1 (`coco_two_001`)");
         assert!(refused(&[good.clone(), good.clone()]).starts_with("prompts.jsonl:2: `id` 0 comes a second time"));
         assert!(refused(&[line(2, "", "")]).contains("`id` is 2, but there are 2 annotations"));
         assert!(
