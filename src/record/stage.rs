@@ -51,7 +51,11 @@ pub struct Estimate {
 impl Stage {
     /// Finds the dataset and the checkpoint folder of a study.
     pub fn open(study: Study, text: StudyText, compute: Compute) -> Result<Self> {
-        let dataset = study.dataset.open().map_err(|error| text.error_at(&["dataset", "source"], error))?;
+        let dataset = study.dataset.open().map_err(|error| match error {
+            // What the study asks for is wrong, not what it then finds.
+            Error::Usage { .. } => text.error_at(&["dataset", "source"], error),
+            other => other,
+        })?;
         if dataset.items().is_empty() {
             return Err(Error::data(format!("the dataset `{}` has no items", study.dataset.source)));
         }
