@@ -9,6 +9,8 @@ mod benchmarks;
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
 mod cli;
+/// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
+mod hidden;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
 /// Verbs that look at a model without a study.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::dataset;
 use crate::dataset::benchmarks::{Choice, Prompts, ROOT_VARIABLE, Source, sources};
-use crate::dataset::scenes::SHIPPED;
+use crate::dataset::scenes::{SHIPPED, Shipped};
 use crate::error::Result;
 use crate::study::{BUNDLED_MODEL, shipped};
 
@@ -30,6 +30,9 @@ pub struct Datasets {
     json: bool,
 }
 
+/// Of any rendered scenes; `P` is a number of pixels.
+const VARIANTS: [&str; 4] = ["original", "blank", "noise", "shifted_P"];
+
 pub(super) fn run(args: &Datasets) -> Result<()> {
     let choice = Choice { root: args.data_root.clone(), ..Choice::default() };
     if let (Some(source), Some(out)) = (&args.export, &args.out) {
@@ -45,7 +48,8 @@ pub(super) fn run(args: &Datasets) -> Result<()> {
     let benchmarks: Vec<Found> = sources().map(|source| Found::look(source, &choice)).collect();
     let model = shipped(BUNDLED_MODEL);
     if args.json {
-        let sets: Vec<_> = SHIPPED.iter().map(|set| json!({"name": set.name, "about": set.about})).collect();
+        let set = |set: &Shipped| json!({"name": set.name, "about": set.about, "variants": VARIANTS});
+        let sets: Vec<_> = SHIPPED.iter().map(set).collect();
         let benchmarks: Vec<Value> = benchmarks.iter().map(Found::json).collect();
         let root = choice.named_root();
         let model = model.is_dir().then_some(&model);
@@ -53,7 +57,7 @@ pub(super) fn run(args: &Datasets) -> Result<()> {
         return Ok(());
     }
     for set in SHIPPED {
-        println!("{}\n    {}", set.name, set.about);
+        println!("{}\n    {}\n    variants: {}", set.name, set.about, VARIANTS.join(", "));
     }
     if model.is_dir() {
         println!("{}\n    the bundled model; its card is README.md in that folder", model.display());

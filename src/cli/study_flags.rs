@@ -12,7 +12,7 @@ use super::command_line::{command_line, with_resume};
 use super::interrupt::stoppable;
 use crate::error::{Error, Result, suggestion};
 use crate::model::Compute;
-use crate::record::{BadItems, Bar, Estimate, Frame, Stage, Way};
+use crate::record::{BadItems, Bar, Estimate, Frame, Plan, Stage, Way};
 use crate::study::{Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
 
 #[derive(Args, Debug)]
@@ -111,25 +111,56 @@ impl StudyFlags {
 
     /// Prints what a recording would take.
     pub fn print_estimate(&self, estimate: &Estimate) {
-        let Estimate { plan, time } = estimate;
-        let size = &plan.size;
-        let frames = plan.frames.iter().rev().map(|frame| match frame {
-            Frame::Items => (frame.name(), plan.items),
-            Frame::Attention => (frame.name(), plan.items * size.attention_rows),
-            Frame::Hidden => (frame.name(), plan.items * size.hidden_rows),
-        });
+        let Estimate { plan, notes, time } = estimate;
+        // Items first, then the rest in the order of the walk.
+        let frames = [Frame::Items].into_iter().chain(plan.frames().filter(|frame| *frame != Frame::Items));
+        let sizes: Vec<FrameSize> = frames.map(|frame| FrameSize::of(plan, frame)).collect();
         if self.json {
-            let rows: serde_json::Map<_, _> = frames.map(|(name, rows)| (name.to_string(), json!(rows))).collect();
-            let seconds = time.as_secs_f64();
-            println!("{}", json!({"items": plan.items, "rows": rows, "bytes": plan.bytes(), "seconds": seconds}));
+            let rows: serde_json::Map<_, _> = sizes.iter().map(|size| (size.frame.clone(), json!(size.rows))).collect();
+            let (bytes, seconds) = (plan.bytes(), time.as_secs_f64());
+            println!(
+                "{}",
+                json!({"items": plan.items, "rows": rows, "frames": sizes, "bytes": bytes, "seconds": seconds, "notes": notes})
+            );
             return;
         }
         println!("items   {} in batches of {}", HumanCount(plan.items as u64), plan.batch);
-        for (name, rows) in frames {
-            println!("rows    {} in the {name} frame", HumanCount(rows as u64));
+        println!("{:<28} {:>12} {:>7} {:>6} {:>12}", "frame", "rows", "numbers", "type", "bytes");
+        for FrameSize { frame, rows, width, dtype, bytes } in &sizes {
+            let width = width.map_or(String::new(), |width| width.to_string());
+            let (rows, bytes) = (HumanCount(*rows as u64).to_string(), HumanBytes(*bytes).to_string());
+            println!("{frame:<28} {rows:>12} {width:>7} {:>6} {bytes:>12}", dtype.unwrap_or_default());
         }
+        notes.iter().for_each(|note| println!("note    {note}"));
         println!("bytes   about {} before compression", HumanBytes(plan.bytes()));
         println!("time    about {}", HumanDuration(*time));
+    }
+}
+
+/// What one frame will take, before compression.
+#[derive(serde::Serialize)]
+struct FrameSize {
+    frame: String,
+    rows: usize,
+    /// Numbers in each row's vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dtype: Option<&'static str>,
+    bytes: u64,
+}
+
+impl FrameSize {
+    fn of(plan: &Plan, frame: Frame) -> Self {
+        let (width, dtype) = match frame {
+            Frame::Items => (None, None),
+            Frame::Attention => (Some(plan.size.patches), Some("f32")),
+            Frame::Hidden(spot) => {
+                let hidden = plan.hidden.iter().find(|hidden| hidden.spot == spot);
+                (hidden.map(|hidden| hidden.width), hidden.map(|hidden| hidden.dtype.name()))
+            }
+        };
+        Self { frame: frame.name(), rows: plan.rows(frame), width, dtype, bytes: plan.frame_bytes(frame) }
     }
 }
 

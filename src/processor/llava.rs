@@ -94,6 +94,10 @@ impl Family for Llava {
         &self.image_token
     }
 
+    fn pixel_mean(&self) -> [f32; 3] {
+        self.processing.mean()
+    }
+
     fn pixel_std(&self) -> [f32; 3] {
         self.processing.std()
     }

@@ -63,6 +63,9 @@ pub trait Family: Send + Sync {
     /// The token that marks the image in the chat template, and every image position in the prompt.
     fn image_token(&self) -> &str;
 
+    /// What normalisation subtracts from each channel.
+    fn pixel_mean(&self) -> [f32; 3];
+
     /// What normalisation divides each channel by: the size of a unit of pixel, for comparisons.
     fn pixel_std(&self) -> [f32; 3];
 
@@ -119,6 +122,23 @@ impl Processor {
             geometry: picture.geometry,
         };
         Ok(Prepared { ids: encoded.ids, pixels: picture.pixels, pixel_shape: picture.pixel_shape, map })
+    }
+
+    /// The mean colour of each patch as the model sees it, before normalisation: red, green, blue, 0 to 1, `[patches, 3]`.
+    pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
+        let ([_, height, width], grid) = (prepared.pixel_shape, prepared.map.geometry.grid);
+        // What the patches leave over at the right and at the bottom, the model does not see.
+        let (tall, wide) = (height / grid.rows, width / grid.cols);
+        let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
+        let colour = |patch: Patch, channel: usize| {
+            let row = |y: usize| {
+                let start = (channel * height + patch.row * tall + y) * width + patch.col * wide;
+                prepared.pixels[start..start + wide].iter().map(|&value| f64::from(value)).sum::<f64>()
+            };
+            let average = (0..tall).map(row).sum::<f64>() / (tall * wide) as f64;
+            (average * f64::from(std[channel]) + f64::from(mean[channel])) as f32
+        };
+        grid.patches().flat_map(|patch| [0, 1, 2].map(|channel| colour(patch, channel))).collect()
     }
 
     /// What normalisation divides each channel by.

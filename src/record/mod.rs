@@ -4,10 +4,14 @@
 //! moment and resumed, and whatever the thread count.
 
 mod answer;
+mod asked;
 mod capture;
 mod frame_file;
+mod gather;
+mod images;
 pub mod import;
 mod live;
+mod pass;
 mod pictures;
 mod plan;
 mod progress;
@@ -19,12 +23,13 @@ mod shares;
 mod stage;
 
 pub(crate) use answer::choose;
+pub use asked::{Asked, Spot, Want};
 pub use frame_file::{read_frame, write_frames};
-pub use live::Live;
+pub use live::{Live, Ready, View};
 pub use pictures::Pictures;
-pub use plan::{ItemSize, Plan};
+pub use plan::{HiddenFrame, ItemSize, Plan};
 pub use progress::Bar;
-pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
+pub use recorded::{Answer, AttentionRow, HiddenBlock, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;

@@ -40,9 +40,9 @@ impl Shards<'_> {
             self.make_folder(Frame::Items)?;
             write_json(&self.skipped(shard.index), &shard.skipped)?;
         }
-        for &frame in &self.plan.frames {
+        for frame in self.plan.frames() {
             self.make_folder(frame)?;
-            let rows = frame.rows(&shard.recorded, self.plan.objects);
+            let rows = frame.rows(&shard.recorded, self.plan);
             bytes += write_frames(&self.part(frame, shard.index), std::iter::once(rows))?;
         }
         Ok(bytes)
@@ -58,9 +58,9 @@ impl Shards<'_> {
         if !skipped.is_empty() {
             self.folder.write_skipped(&skipped)?;
         }
-        for &frame in &self.plan.frames {
+        for frame in self.plan.frames() {
             let parts = (0..self.plan.shards()).map(|shard| read_frame(&self.part(frame, shard), None));
-            write_frames(&self.folder.frame(frame.name()), parts)?;
+            write_frames(&self.folder.frame(&frame.name()), parts)?;
         }
         self.tidy()?;
         Ok(skipped)
@@ -68,8 +68,9 @@ impl Shards<'_> {
 
     /// Removes the shards of a recording that is whole.
     pub fn tidy(&self) -> Result<()> {
-        for frame in [Frame::Items, Frame::Attention, Frame::Hidden] {
-            let parts = self.parts(frame);
+        let hidden = std::fs::read_dir(self.folder.frames().join("hidden")).into_iter().flatten().flatten();
+        let hidden = hidden.map(|entry| entry.path()).filter(|path| path.is_dir());
+        for parts in hidden.chain([Frame::Items, Frame::Attention].map(|frame| self.parts(frame))) {
             if parts.exists() {
                 std::fs::remove_dir_all(&parts).map_err(|source| Error::io("remove", &parts, source))?;
             }

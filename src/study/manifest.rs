@@ -20,6 +20,9 @@ pub struct Manifest {
     pub study: Study,
     pub dataset: DatasetIdentity,
     pub model: CheckpointIdentity,
+    /// What the recording had to leave out, for the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where the frames come from, if not from our own model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportIdentity>,
@@ -134,6 +137,7 @@ impl Manifest {
                 notes: Vec::new(),
             },
             model: CheckpointIdentity { path: "m".into(), blake3: Some("c".repeat(64)) },
+            notes: vec![],
             import: None,
         }
     }

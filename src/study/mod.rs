@@ -8,8 +8,8 @@
 //! path = "datasets/scenes-llava"     # a Hugging Face folder; this one, the bundled model, is the default
 //!
 //! [dataset]
-//! source = "scenes/pairs"            # built in, or the path of a dataset
-//! limit = 100                        # the first 100 items only
+//! source = "scenes/pairs"            # built in, or the path of a dataset; or a list of them
+//! limit = 100                        # the first 100 items of each only
 //! # A published benchmark takes four keys more; see `docs/benchmarks.md`.
 //! root = "data"                      # the folder with its files
 //! split = "test"                     # or "validation", or "all" (the default)
@@ -17,16 +17,20 @@
 //! boxes = "instances_val2017.json"   # or a list of files
 //!
 //! [record]
-//! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, or * for the layer
+//! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, or * for the layer; may be empty
 //! query = "last"                     # which query row
 //! heads = "all"                      # or "mean"
 //! batch = 16
 //! answer = "options"                 # or "generate": greedy text beside the option scores
 //! max_new_tokens = 8
+//! seed = 1                           # of what is drawn at random: groups such as random_background_1, noise images
 //!
 //! [[record.hidden]]                  # any number of these; none by default
-//! sites = ["lm.*.resid"]
-//! groups = ["last", "object_1"]
+//! sites = ["lm.*.resid"]             # or "pixels": the mean colour of each patch that the model sees
+//! groups = ["last", "object_1"]      # see `processor::Group`
+//! states = "mean"                    # over each group; or "tokens": each of its positions
+//! dtype = "f32"                      # or "f16"
+//! variants = ["original"]            # also "blank", "noise", "shifted_16" (see `dataset::Counterpart`), "untrained_1"
 //!
 //! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
 //! seed = 1
@@ -37,6 +41,7 @@
 
 mod files;
 mod fingerprint;
+mod hidden;
 mod manifest;
 mod pattern;
 mod read;
@@ -55,6 +60,7 @@ use crate::error::Result;
 pub use crate::processor::Group;
 pub use files::Files;
 pub use fingerprint::fingerprint_checkpoint;
+pub use hidden::{HiddenStates, Precision, States, Variant};
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
 pub use read::StudyText;
@@ -157,7 +163,7 @@ pub struct Recording {
     /// Which query row of the attention.
     pub query: Query,
     pub heads: Heads,
-    /// Hidden states, pooled over groups of positions.
+    /// Hidden states of groups of positions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<HiddenStates>,
     /// Items a forward pass takes together. Part of the study because the last bits of the numbers depend on it.
@@ -165,6 +171,8 @@ pub struct Recording {
     pub answer: Answering,
     /// Greedy tokens at most, with `answer = "generate"`.
     pub max_new_tokens: NonZeroUsize,
+    /// Of what is drawn at random.
+    pub seed: u64,
 }
 
 const SIXTEEN: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -179,6 +187,7 @@ impl Default for Recording {
             batch: SIXTEEN,
             answer: Answering::Options,
             max_new_tokens: SIXTEEN,
+            seed: 1,
         }
     }
 }
@@ -218,12 +227,4 @@ pub enum Answering {
     Options,
     /// The same, and the greedy text beside it.
     Generate,
-}
-
-/// Hidden states to record: every group at every site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HiddenStates {
-    pub sites: Vec<SitePattern>,
-    pub groups: Vec<Group>,
 }

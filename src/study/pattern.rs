@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::suggestion;
 
-/// What a site's name can look like, whatever the model.
-const FAMILIES: [&str; 10] = [
+/// What a site's name can look like, whatever the model. `pixels` is not the model's: it stands for what the model sees.
+const FAMILIES: [&str; 11] = [
+    "pixels",
     "vision.*.resid",
     "vision.*.attn",
     "vision.out",

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Role, Source, field, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Role, Source, field, read_json};
 use crate::model::language::{Llama, LlamaConfig, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::vision::{ClipConfig, ClipTower};
@@ -53,6 +53,12 @@ pub struct LlavaConfig {
 }
 
 impl LlavaConfig {
+    /// Reads the `config.json` of a checkpoint folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.json");
+        Self::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))
+    }
+
     pub fn from_json(json: &Value) -> Result<Self> {
         let vision = ClipConfig::from_json(&part(json, "vision_config", "clip_vision_model")?)
             .map_err(|error| error.within("vision_config"))?;
@@ -130,14 +136,19 @@ impl Llava {
 
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
-        let path = folder.join("config.json");
-        let mut config = LlavaConfig::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))?;
+        let mut config = LlavaConfig::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
         let built = Self::build(&mut checkpoint, &config, device)?;
         checkpoint.finish(is_buffer)?;
         Ok(built)
+    }
+
+    /// Builds the model of a folder's configuration with random weights.
+    pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Self> {
+        let config = LlavaConfig::read(folder)?;
+        Ok(Self::build(&mut Random::new(seed, config.text.layers), &config, device)?.0)
     }
 
     /// Builds the model from any source of tensors.

@@ -62,7 +62,7 @@ impl Import {
         if progress != Progress::Recorded {
             let objects = dump.items.iter().map(|item| item.objects.len()).max().unwrap_or(0);
             let size = self.size(&dump)?;
-            let plan = Plan::new(dump.items.len(), BATCH, objects, size);
+            let plan = Plan::new(dump.items.len(), BATCH, objects, size, Vec::new());
             let by_id: HashMap<&str, &layout::Record> =
                 dump.items.iter().zip(&dump.records).map(|(item, record)| (item.id.as_str(), record)).collect();
             let job = Job {
@@ -88,7 +88,7 @@ impl Import {
                 Ok(attention) => {
                     let patches = record.grid[0] * record.grid[1];
                     let attention_rows = attention.layers * (1 + attention.heads);
-                    return Ok(ItemSize { attention_rows, patches, ..ItemSize::default() });
+                    return Ok(ItemSize { attention_rows, patches });
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -121,6 +121,7 @@ impl Import {
             study: self.study(&name, dump),
             dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len(), notes: Vec::new() },
             model: CheckpointIdentity { path: dump.model(), blake3: None },
+            notes: Vec::new(),
             import: Some(ImportIdentity {
                 path: dump.path.display().to_string(),
                 scoring: self.scoring.name().into(),
