@@ -3,6 +3,8 @@
 /// Copies of the fixtures that a test may spoil.
 mod support;
 
+/// Published benchmarks from a data root in miniature.
+mod benchmarks;
 /// Checkpoints as published, and as they arrive broken.
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
