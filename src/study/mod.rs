@@ -68,7 +68,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Joined;
-use crate::dataset::benchmarks::{Choice, Prompts, Split};
+use crate::dataset::benchmarks::{self, Choice, Prompts};
 use crate::error::Result;
 pub use crate::processor::Group;
 pub use files::Files;
@@ -133,7 +133,7 @@ pub struct DatasetChoice {
     pub root: Option<PathBuf>,
     /// Of a published benchmark: all rows, or those on which the attention-location study tuned or tested.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub split: Split,
+    pub split: benchmarks::Split,
     /// Of a published benchmark: questions made from the annotations, or those of the study's prompt files.
     #[serde(default, skip_serializing_if = "is_default")]
     pub prompts: Prompts,
@@ -153,7 +153,7 @@ impl DatasetChoice {
             source: reference.into(),
             limit: None,
             root: None,
-            split: Split::default(),
+            split: benchmarks::Split::default(),
             prompts: Prompts::default(),
             boxes: Files::default(),
         }
