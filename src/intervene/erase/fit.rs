@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use super::{Concept, EraseSpec, Method};
-use crate::dataset::Axis;
+use crate::dataset::{Axis, Item};
 use crate::error::{Error, Result};
 use crate::intervene::observe::{ImageFolds, Sightings, look};
 use crate::intervene::{Bench, Prompt};
@@ -137,10 +137,7 @@ pub(super) fn fit(
     asked: &EraseSpec,
     folds: &ImageFolds,
 ) -> Result<BTreeMap<Key, Eraser>> {
-    let mut names: Vec<String> =
-        bench.items.iter().flat_map(|item| item.objects.iter().map(|object| object.name.clone())).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names = names(bench.items);
     let mut erasers = BTreeMap::new();
     let sightings = match asked.methods.contains(&Method::Inlp) {
         true => Some(Sightings::of(bench, sites, folds)?),
@@ -229,6 +226,15 @@ pub(super) fn fit(
         }
     }
     Ok(erasers)
+}
+
+/// All objects' names, in alphabetical order.
+pub(super) fn names(items: &[Item]) -> Vec<String> {
+    let mut names: Vec<String> =
+        items.iter().flat_map(|item| item.objects.iter().map(|object| object.name.clone())).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn named(word: &'static str) -> Option<Axis> {
