@@ -118,14 +118,14 @@ pub fn permuted(
 
 /// A fold made ready for any labels.
 enum Prepared<'r, 'f> {
-    Standard(Nested<'f>),
+    Standard(Box<Nested<'f>>),
     Direct { rows: Rows<'r>, fold: &'f Fold, fit: Fit },
 }
 
 impl<'r, 'f> Prepared<'r, 'f> {
     fn new(rows: Rows<'r>, fold: &'f Fold, fit: Fit, inner: &Inner) -> Result<Self, Undefined> {
         if fit == Fit::Standard {
-            return Ok(Self::Standard(Nested::new(rows, fold, inner)?));
+            return Ok(Self::Standard(Box::new(Nested::new(rows, fold, inner)?)));
         }
         finite(rows, &fold.test)?;
         Ok(Self::Direct { rows, fold, fit })
