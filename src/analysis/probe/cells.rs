@@ -74,6 +74,9 @@ fn mean_of(context: &Context, cells: &[&Outcome], background: Option<bool>, prim
         for kind in [Control::Majority, Control::Pixels, Control::Untrained, Control::ControlContent] {
             let draws: Vec<&Vec<Predictions>> =
                 cells.iter().filter_map(|cell| cell.held_controls.get(&(*split, kind))).collect();
+            if draws.is_empty() {
+                continue;
+            }
             if draws.len() < held.len() {
                 let reason = format!("defined in {} of {} cells only", draws.len(), held.len());
                 outcome.rows.push(plain.without(kind, reason));
@@ -84,10 +87,7 @@ fn mean_of(context: &Context, cells: &[&Outcome], background: Option<bool>, prim
                 .filter_map(|draw| joined(&draws.iter().map(|draws| &draws[draw]).collect::<Vec<_>>()))
                 .map(|together| context.resamples.accuracy(&together))
                 .collect();
-            outcome.rows.push(match estimates.is_empty() {
-                true => plain.without(kind, "not tried on this split"),
-                false => plain.against(kind, &Estimate::average(&estimates), &own),
-            });
+            outcome.rows.push(plain.against(kind, &Estimate::average(&estimates), &own));
         }
         if *split == Split::RandomImage {
             shuffled(&plain, &own, cells, primary, outcome);
