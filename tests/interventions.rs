@@ -119,6 +119,9 @@ controls = ["identity"]
             assert_eq!(row.answered == row.answer_cf.clone().unwrap(), row.ld[1] < Some(0.0));
         }
     }
+    for site in ["vision.2.resid", "projector.out"] {
+        assert!(at(&rows, site, "all", Control::None).iter().all(|row| row.ld[2] == row.ld[1]), "{site}");
+    }
     // The image's tokens are all that differs between the two prompts, until the question reads them.
     for site in ["projector.out", "lm.0.resid"] {
         assert!(at(&rows, site, "image", Control::None).iter().all(|row| row.ld[2] == row.ld[1]));
