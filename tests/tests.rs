@@ -11,6 +11,8 @@ mod cli;
 mod designs;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
+/// What must hold exactly of interventions, requests that cannot be met, kills.
+mod interventions;
 /// Verbs that look at a model without a study.
 mod lenses;
 /// Equal to `transformers`, tensor by tensor.

@@ -91,7 +91,10 @@ impl Open {
     fn plan(&self, stage: &Stage) -> Result<Vec<Planned>> {
         let plan = |(n, intervene): (usize, &Intervene)| {
             let planned = Planned::new(intervene, &self.bench(stage, intervene.common.seed));
-            planned.map_err(|error| stage.text().error_at(&["intervene", &n.to_string()], error))
+            planned.map_err(|error| match error {
+                Error::Usage { .. } => stage.text().error_at(&["intervene", &n.to_string()], error),
+                other => other,
+            })
         };
         stage.study().intervene.iter().enumerate().map(plan).collect()
     }
