@@ -211,7 +211,7 @@ struct Codes {
 /// both or of neither: accuracy cannot tell them apart, blank and shifted images can.
 #[test]
 fn a_slot_code_is_absolute_ordinal_both_or_none() {
-    const WIDTH: usize = 32;
+    const WIDTH: usize = 64;
     const SIDE: usize = 18;
     let colours = ["red", "green", "blue", "black", "brown", "grey"].map(|colour| format!("{colour} square"));
     let triples = (0..6).flat_map(|a| (0..6).flat_map(move |b| (0..6).map(move |c| [a, b, c])));
