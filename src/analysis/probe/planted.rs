@@ -315,9 +315,10 @@ fn a_slot_code_is_absolute_ordinal_both_or_none() {
     assert!(
         accuracy("projector.out", "held_out_position") > 0.95 && accuracy("vision.out", "held_out_position") < 0.35
     );
-    // Location alone suffices where there is a code of place, and only there.
+    // Much of any map of cells can be read off a code of place, less off one of order, which tells no two cells of a slot apart.
     let location = |site| of(site, "random_image", "acc", "control_location", "", "control_value").unwrap();
-    assert!(location("vision.out") > 0.9, "{}", location("vision.out"));
+    let [place, order] = ["vision.out", "projector.out"].map(location);
+    assert!(place > 0.6 && place > order, "{place} {order}");
     assert_eq!(of("vision.out", "random_image", "acc", "geometry_only", "", "control_value"), Some(1.0));
     // Two of the primary sites that carry a code stand out of the largest of chance, the third does not.
     let p_max = |site| of(site, "random_image", "acc", "shuffled", "", "p_max").unwrap();
