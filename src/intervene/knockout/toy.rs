@@ -112,7 +112,7 @@ impl Toy {
             Picture::Right => 2,
             Picture::Blank => 3,
         };
-        let ids: Vec<i32> = pictures.into_iter().flat_map(|picture| [0, image(picture), 3, 4, 5]).collect();
+        let ids: Vec<i64> = pictures.into_iter().flat_map(|picture| [0, image(picture), 3, 4, 5]).collect();
         let ids: Tensor<1, Int> = Tensor::from_data(ids.as_slice(), &Device::flex());
         let mut stream = Stream {
             residual: self.0.embed(ids.reshape([N, 5])),
