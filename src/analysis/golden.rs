@@ -64,6 +64,8 @@ pub fn rows(attempts: &[Attempt]) -> Vec<Row> {
     order.iter().flat_map(|key| of_design(&units[key])).collect()
 }
 
+type Flag = fn(&Attempt) -> Option<bool>;
+
 fn of_design(units: &[&Attempt]) -> Vec<Row> {
     let Some(first) = units.first() else { return Vec::new() };
     let row = |what, reason: &str, n| Row {
@@ -76,11 +78,8 @@ fn of_design(units: &[&Attempt]) -> Vec<Row> {
         of: units.len(),
     };
     let mut rows = vec![row("units", "", units.len())];
-    let flags: [(&str, fn(&Attempt) -> Option<bool>); 3] = [
-        ("right clean", |unit| unit.right_clean),
-        ("right cf", |unit| unit.right_cf),
-        ("golden", |unit| unit.golden),
-    ];
+    let flags: [(_, Flag); 3] =
+        [("right clean", |unit| unit.right_clean), ("right cf", |unit| unit.right_cf), ("golden", |unit| unit.golden)];
     for (what, flag) in flags {
         // Nobody asked: no row, rather than a zero.
         if units.iter().any(|unit| flag(unit).is_some()) {

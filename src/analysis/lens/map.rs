@@ -108,12 +108,7 @@ mod tests {
             classes: vec!["left".into(), "right".into()],
             images: 2,
             readings: vec![reading(0), reading(1)],
-            said: vec![
-                said(0, true, 3f64.ln()),
-                said(1, false, 0.0),
-                said(0, false, 0.0),
-                said(1, true, 0.0),
-            ],
+            said: vec![said(0, true, 3f64.ln()), said(1, false, 0.0), said(0, false, 0.0), said(1, true, 0.0)],
         };
         let rows = rows(&lens, &Replicates::draw(&[0, 1], 20, 1));
         let share = |class: &str, stratum: &str| {

@@ -52,7 +52,11 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         rows.push(Row {
             columns: 1,
             height: HEIGHT,
-            panels: vec![Panel::new("By how many tokens are replaced", site, by_tokens(&accuracy, &arms, tokens, levels()))],
+            panels: vec![Panel::new(
+                "By how many tokens are replaced",
+                site,
+                by_tokens(&accuracy, &arms, tokens, levels()),
+            )],
         });
     }
     let mut keys: Vec<Key> = arms
@@ -95,7 +99,8 @@ fn by_tokens(
         series.push(Series { pen: pen(place), samples });
     }
     let counts: Vec<f64> = accuracy.rows().iter().filter_map(|row| tokens(row)).collect();
-    let (least, most) = (counts.iter().copied().fold(f64::INFINITY, f64::min), counts.iter().copied().fold(1.0, f64::max));
+    let (least, most) =
+        (counts.iter().copied().fold(f64::INFINITY, f64::min), counts.iter().copied().fold(1.0, f64::max));
     Lines {
         x: Axis::decades("tokens replaced", least, most),
         y: Axis::linear("accuracy", 0.0, 1.0, Unit::Plain),
@@ -107,13 +112,13 @@ fn by_tokens(
 
 /// Objects against as many random background tokens, by the first replacement that both have and that is not zeros.
 fn sentence(accuracy: &Pick) -> String {
-    let of = |group: &str, arm: &str| {
-        accuracy.group(group).only(|row| row.arm == arm).first().and_then(|row| row.value)
-    };
+    let of =
+        |group: &str, arm: &str| accuracy.group(group).only(|row| row.arm == arm).first().and_then(|row| row.value);
     let arms = accuracy.distinct(|row| &row.arm);
-    let both = arms.iter().filter(|arm| **arm != "zero").find_map(|arm| {
-        Some((arm, of("object", arm)?, of("random_background", arm)?))
-    });
+    let both = arms
+        .iter()
+        .filter(|arm| **arm != "zero")
+        .find_map(|arm| Some((arm, of("object", arm)?, of("random_background", arm)?)));
     let Some((arm, objects, random)) = both else { return String::new() };
     let verdict = match beyond(random, objects) {
         Some((low, _)) if low > 0.0 => "the objects’ tokens are needed, and more than others",
@@ -133,4 +138,3 @@ pub fn told(design: &Pick) -> Option<String> {
     let all = design.real().only(|row| row.arm != "factorial").measure("accuracy");
     Some(sentence(&all)).filter(|said| !said.is_empty())
 }
-

@@ -16,11 +16,8 @@ const TITLE: &str = "which answer it gets";
 const HEIGHT: f64 = 165.0;
 
 /// Three answers, each with its measure and colour.
-const ANSWERS: [(&str, Pen); 3] = [
-    ("p_right", Pen::solid(BLUE, 2.0)),
-    ("p_cf", Pen::solid(VERMILLION, 2.0)),
-    ("p_third", Pen::solid(ORANGE, 2.0)),
-];
+const ANSWERS: [(&str, Pen); 3] =
+    [("p_right", Pen::solid(BLUE, 2.0)), ("p_cf", Pen::solid(VERMILLION, 2.0)), ("p_third", Pen::solid(ORANGE, 2.0))];
 /// The dotted line: the counterfactual answer under another pair's states.
 const OTHER: &str = "other_item";
 
@@ -30,7 +27,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
     let name = design.designs().first().copied()?;
     let sites = design.distinct(|row| &row.site);
     let depth = Depth::of(&sites);
-    if depth.len() < 2 {
+    if depth.count() < 2 {
         return None;
     }
     let arm = design.first()?.arm.as_str();
@@ -106,7 +103,11 @@ fn by_group(depth: &Depth, own: &Pick, groups: &[&str]) -> Vec<Series> {
 
 fn answer_keys(arm: &str, third: bool, other: bool) -> Vec<Key> {
     let names = match arm {
-        "last" => ["clean answer: nothing carried over", "counterfactual answer: what stands there", "third answer: the place"],
+        "last" => [
+            "clean answer: nothing carried over",
+            "counterfactual answer: what stands there",
+            "third answer: the place",
+        ],
         _ => ["clean answer", "counterfactual answer", "third answer"],
     };
     let mut keys: Vec<Key> =
@@ -121,9 +122,7 @@ fn answer_keys(arm: &str, third: bool, other: bool) -> Vec<Key> {
 }
 
 fn group_keys(groups: &[&str]) -> Vec<Key> {
-    let key = |(place, group): (usize, &&str)| {
-        Key::new(wording::group(group), Look::Marked(group_pen(group, place)))
-    };
+    let key = |(place, group): (usize, &&str)| Key::new(wording::group(group), Look::Marked(group_pen(group, place)));
     let before = Key::new("before", Look::Line(LEVEL));
     groups.iter().enumerate().map(key).chain([before]).collect()
 }

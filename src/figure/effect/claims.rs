@@ -51,7 +51,11 @@ pub fn counted(claims: &[Judged]) -> String {
         let mut names: Vec<String> =
             claims.iter().filter(|claim| claim.verdict == verdict).map(|claim| claim.claim.clone()).collect();
         names.dedup();
-        format!("{}: {}.", wording::capital(verdict), if names.is_empty() { "none".into() } else { wording::list(&names) })
+        format!(
+            "{}: {}.",
+            wording::capital(verdict),
+            if names.is_empty() { "none".into() } else { wording::list(&names) }
+        )
     };
     ["supported", "refuted", "undecided"].map(of).join(" ")
 }

@@ -27,7 +27,8 @@ impl<'a> Depth<'a> {
         let mut found: Vec<(u8, i64, &str, &str)> = sites.iter().filter_map(tower).collect();
         found.sort_unstable();
         found.dedup();
-        let place = |(depth, (_, slot, tower, site)): (i64, (u8, i64, &'a str, &'a str))| Place { depth, tower, slot, site };
+        let place =
+            |(depth, (_, slot, tower, site)): (i64, (u8, i64, &'a str, &'a str))| Place { depth, tower, slot, site };
         Self { places: (0..).zip(found).map(place).collect() }
     }
 
@@ -39,7 +40,8 @@ impl<'a> Depth<'a> {
         self.places.iter().find(|place| place.site == site).map(|place| place.depth as f64)
     }
 
-    pub fn len(&self) -> usize {
+    /// How many sites have a place.
+    pub fn count(&self) -> usize {
         self.places.len()
     }
 
@@ -76,6 +78,6 @@ mod tests {
         let at = ["vision.3.resid", "vision.out", "projector.out", "lm.2.resid", "lm.10.resid", "lm.0.head.1"]
             .map(|site| depth.at(site));
         assert_eq!(at, [Some(0.0), Some(1.0), Some(2.0), Some(3.0), Some(4.0), None]);
-        assert_eq!((depth.start(), depth.len()), (Some("lm.2.resid"), 5));
+        assert_eq!((depth.start(), depth.count()), (Some("lm.2.resid"), 5));
     }
 }

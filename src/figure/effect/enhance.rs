@@ -106,14 +106,19 @@ fn doses(design: &Pick, of: Sweep, counts: &[Counted]) -> Figure {
             .collect();
         series.push(line(&steps, &rows, REAL, Mark::Full));
         let always = if *measure == "net" { [-0.02, 0.02] } else { [0.0, 0.1] };
-        let y = span("share of items", estimates(&series), nulled.iter().filter_map(|row| row.null), always, [-1.0, 1.0]);
+        let y =
+            span("share of items", estimates(&series), nulled.iter().filter_map(|row| row.null), always, [-1.0, 1.0]);
         let series = series.into_iter().map(|line| within(line, &y)).collect();
         let note = match *measure {
             "net" => "of all items",
             "fix" => "of those that were wrong",
             _ => "of those that were right",
         };
-        Panel::new(*title, note, Lines { x: x_axis(&steps), y, bands, series, references: vec![(0.0, LEVEL)], ..Lines::default() })
+        Panel::new(
+            *title,
+            note,
+            Lines { x: x_axis(&steps), y, bands, series, references: vec![(0.0, LEVEL)], ..Lines::default() },
+        )
     });
     let panels: Vec<Panel> = panels.collect();
     let mut rows = vec![Row { columns: 3, height: HEIGHT, panels }];
@@ -127,7 +132,11 @@ fn doses(design: &Pick, of: Sweep, counts: &[Counted]) -> Figure {
     for (control, color) in CONTROLS.iter().filter(|(control, _)| !own.control(control).is_empty()) {
         keys.push(Key::new(wording::control(control), Look::Line(dots(*color))));
     }
-    let random = if nulls > 0 { format!(" Grey: {nulls} random directions that move each item’s states as far.") } else { String::new() };
+    let random = if nulls > 0 {
+        format!(" Grey: {nulls} random directions that move each item’s states as far.")
+    } else {
+        String::new()
+    };
     Figure {
         name: format!("enhance-{name}-doses"),
         title: format!("Enhancement “{name}”: what a dose puts right and breaks"),
@@ -196,8 +205,10 @@ fn compared(design: &Pick, sweeps: &[Sweep]) -> Figure {
             let place = lines.iter().position(|line| **line == names[lines_by]).unwrap_or(0);
             within(line(&steps, &of_sweep(&all, *of), pen(place), Mark::Full), &y)
         });
-        let (series, title) = (series.collect(), if title.is_empty() { "Net change of accuracy" } else { title.as_str() });
-        let body = Lines { x: x_axis(&steps), y: y.clone(), series, references: vec![(0.0, LEVEL)], ..Lines::default() };
+        let (series, title) =
+            (series.collect(), if title.is_empty() { "Net change of accuracy" } else { title.as_str() });
+        let body =
+            Lines { x: x_axis(&steps), y: y.clone(), series, references: vec![(0.0, LEVEL)], ..Lines::default() };
         Panel::new(title, "net change of accuracy", body)
     });
     let panels: Vec<Panel> = panels.collect();
@@ -222,7 +233,11 @@ fn best(all: &Pick) -> String {
     if chosen.is_empty() {
         return String::new();
     }
-    format!("{} of {} sweeps raise accuracy at the chosen dose with the whole interval.", raised.rows().len(), chosen.rows().len())
+    format!(
+        "{} of {} sweeps raise accuracy at the chosen dose with the whole interval.",
+        raised.rows().len(),
+        chosen.rows().len()
+    )
 }
 
 /// Net, fixed and broken by relation, at the dose that was chosen on other images; None without strata or such a dose.
@@ -238,7 +253,13 @@ fn relations(design: &Pick, of: Sweep) -> Option<Figure> {
     for (lane, (measure, color, _)) in shown.iter().enumerate() {
         for row in own.only(|row| row.measure == *measure).rows() {
             let group = strata.iter().position(|stratum| *stratum == row.stratum);
-            bars.extend(group.zip(row.value).map(|(group, estimate)| Bar { group, lane, color: *color, estimate, null: row.null }));
+            bars.extend(group.zip(row.value).map(|(group, estimate)| Bar {
+                group,
+                lane,
+                color: *color,
+                estimate,
+                null: row.null,
+            }));
         }
     }
     let y = span(
@@ -288,12 +309,12 @@ fn told(design: &Pick, of: Sweep) -> String {
         format!("{} against random directions", wording::p(p))
     });
     let mcnemar = row.p_mcnemar.map_or(String::new(), |p| format!(", {} by McNemar’s exact test", wording::p(p)));
-    let negative: Vec<&Measured> = net.rows().iter().copied().filter(|row| row.dose.is_some_and(|dose| dose < 0.0)).collect();
-    let hurt = negative
-        .iter()
-        .filter(|row| row.value.and_then(|of| of.interval).is_some_and(|(_, high)| high < 0.0))
-        .count();
-    let hurt = if negative.is_empty() { String::new() } else { format!(" Of {} negative doses {hurt} hurt.", negative.len()) };
+    let negative: Vec<&Measured> =
+        net.rows().iter().copied().filter(|row| row.dose.is_some_and(|dose| dose < 0.0)).collect();
+    let hurt =
+        negative.iter().filter(|row| row.value.and_then(|of| of.interval).is_some_and(|(_, high)| high < 0.0)).count();
+    let hurt =
+        if negative.is_empty() { String::new() } else { format!(" Of {} negative doses {hurt} hurt.", negative.len()) };
     format!(
         "At dose {} the net change is {}, {} fixed and {} broken: {null}{mcnemar}.{hurt}",
         wording::dose(row.dose),
@@ -309,4 +330,3 @@ pub fn of_design(design: &Pick) -> Option<String> {
     let of = sweep(net.first()?);
     Some(told(design, of)).filter(|said| !said.is_empty())
 }
-

@@ -38,7 +38,7 @@ fn by_depth(design: &Pick, counts: &[Counted]) -> Option<Figure> {
     let name = design.designs().first().copied()?;
     let accuracy = design.measure("accuracy");
     let depth = Depth::of(&accuracy.distinct(|row| &row.site));
-    if depth.len() < 2 {
+    if depth.count() < 2 {
         return None;
     }
     let mut cases: Vec<(&str, &str, &str)> = Vec::new();
@@ -164,7 +164,14 @@ pub fn told(real: &Pick) -> String {
     let (mut used, mut not) = (Vec::new(), Vec::new());
     for row in real.measure("net").rows() {
         let (Some(value), Some(p)) = (row.value, row.p_null) else { continue };
-        let say = format!("“{}” by {} at {} ({}, {})", row.basis, wording::arm(&row.arm), row.site, wording::estimate(value), wording::p(p));
+        let say = format!(
+            "“{}” by {} at {} ({}, {})",
+            row.basis,
+            wording::arm(&row.arm),
+            row.site,
+            wording::estimate(value),
+            wording::p(p)
+        );
         let below = value.interval.is_some_and(|(_, high)| high < 0.0);
         // A handful of draws cannot reach one in twenty; then the whole null range has to be missed.
         let out = match row.null_draws {
@@ -181,7 +188,8 @@ pub fn told(real: &Pick) -> String {
     let told: Vec<String> = used.iter().take(3).map(|(_, say)| say.clone()).collect();
     match used.len() {
         0 => format!("None of {total} erasures costs accuracy beyond random subspaces."),
-        count => format!("{count} of {total} erasures cost accuracy beyond random subspaces, most {}.", wording::list(&told)),
+        count => {
+            format!("{count} of {total} erasures cost accuracy beyond random subspaces, most {}.", wording::list(&told))
+        }
     }
 }
-

@@ -46,8 +46,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         bars,
         references: chance.map(|chance| (chance, LEVEL)).into_iter().collect(),
     };
-    let mut keys: Vec<Key> =
-        GROUNDS.into_iter().map(|(_, words, color)| Key::new(words, Look::Patch(color))).collect();
+    let mut keys: Vec<Key> = GROUNDS.into_iter().map(|(_, words, color)| Key::new(words, Look::Patch(color))).collect();
     keys.push(Key::new("chance", Look::Line(LEVEL)));
     keys.push(Key::new("95 % interval", Look::Line(Pen::solid(INK, 1.25))));
     Some(Ok(Figure {

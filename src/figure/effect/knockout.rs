@@ -39,8 +39,11 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         panels.push(Panel::new(title, "a line an edge", plot(lines, Vec::new(), last)).keys(keys.collect()));
     }
     let mut rows = Row::grid(panels.len(), HEIGHT, panels);
-    let tested: Vec<&str> =
-        edges.iter().copied().filter(|edge| all.only(|row| row.edge == *edge && row.null.is_some()).first().is_some()).collect();
+    let tested: Vec<&str> = edges
+        .iter()
+        .copied()
+        .filter(|edge| all.only(|row| row.edge == *edge && row.null.is_some()).first().is_some())
+        .collect();
     let alone = tested.iter().map(|edge| {
         let of = at_layers(&all, edge);
         let band = Band {
@@ -60,7 +63,11 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
     } else {
         " No random patches were cut for comparison.".into()
     };
-    let keys = if draws > 0 { vec![Key::new("random patches cut instead", Look::Patch(NULL.opacity(0.35)))] } else { Vec::new() };
+    let keys = if draws > 0 {
+        vec![Key::new("random patches cut instead", Look::Patch(NULL.opacity(0.35)))]
+    } else {
+        Vec::new()
+    };
     Some(Ok(Figure {
         name: format!("knockout-{name}"),
         title: format!("Knockout “{name}”: what the right answer loses without an edge"),
@@ -79,7 +86,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
 /// Who reads: "last", "word", or image tokens.
 fn reader(edge: &str) -> &str {
     match edge.split_once("->") {
-        Some((_, to)) if to == "last" => "last",
+        Some((_, "last")) => "last",
         Some((_, to)) if to.starts_with("word") => "word",
         _ => "",
     }
@@ -109,7 +116,8 @@ fn samples(rows: &[&Measured]) -> Vec<Sample> {
 }
 
 fn plot(series: Vec<Series>, bands: Vec<Band>, last: i64) -> Lines {
-    let nulls: Vec<(f64, f64)> = bands.iter().flat_map(|band| band.ranges.iter().filter_map(|(_, range)| *range)).collect();
+    let nulls: Vec<(f64, f64)> =
+        bands.iter().flat_map(|band| band.ranges.iter().filter_map(|(_, range)| *range)).collect();
     let ends = super::style::estimates(&series);
     let y = span("", ends, nulls, [-0.05, 0.05], [-1.0, 1.0]);
     let y = Axis { label: "% change of p".into(), ..Axis::linear("", y.low, y.high, Unit::Percent) };

@@ -67,14 +67,25 @@ pub fn profile(rows: &[LensRow]) -> Result<Figure, Undrawn> {
         panels.collect::<Vec<_>>()
     };
     let columns = positions.len().min(3);
-    let mut figure_rows = Row::grid(columns, HEIGHT, grid("ld", "lead of the right answer, nats", [-0.5, 0.5], Some(0.0)));
-    figure_rows.extend(Row::grid(columns, 0.8 * HEIGHT, grid("rank_right", "rank of the right answer", [1.0, 2.0], None)));
-    figure_rows.extend(Row::grid(columns, 0.8 * HEIGHT, grid("kl_to_final", "KL to the final slot, nats", [0.0, 0.5], None)));
+    let mut figure_rows =
+        Row::grid(columns, HEIGHT, grid("ld", "lead of the right answer, nats", [-0.5, 0.5], Some(0.0)));
+    figure_rows.extend(Row::grid(
+        columns,
+        0.8 * HEIGHT,
+        grid("rank_right", "rank of the right answer", [1.0, 2.0], None),
+    ));
+    figure_rows.extend(Row::grid(
+        columns,
+        0.8 * HEIGHT,
+        grid("kl_to_final", "KL to the final slot, nats", [0.0, 0.5], None),
+    ));
     let n = |stratum: &str| {
         count_range(original.iter().filter(|row| row.stratum == stratum && row.measure == "ld").map(|row| row.n))
     };
     let mut keys = Vec::new();
-    for (stratum, words, pen) in [("answer=right", "answered right", RIGHT_LINE), ("answer=wrong", "answered wrong", WRONG_LINE)] {
+    for (stratum, words, pen) in
+        [("answer=right", "answered right", RIGHT_LINE), ("answer=wrong", "answered wrong", WRONG_LINE)]
+    {
         if original.iter().any(|row| row.stratum == stratum) {
             keys.push(Key::new(words, Look::Marked(pen)));
         }
@@ -104,23 +115,23 @@ pub fn profile(rows: &[LensRow]) -> Result<Figure, Undrawn> {
 pub fn settled(rows: &[LensRow]) -> Vec<String> {
     let original = |row: &&LensRow| row.variant == "original" && row.stratum == "answer=right";
     let positions = distinct(rows.iter().filter(original).map(|row| row.position.as_str()));
-    let told = positions.iter().filter_map(|position| {
+    let told = positions.iter().map(|position| {
         let of = |measure: &'static str| {
             rows.iter().filter(original).filter(move |row| row.position == *position && row.measure == measure)
         };
         let beyond_prior = of("ld_less_blank").next().is_some();
         let mut leads: Vec<&LensRow> = of(if beyond_prior { "ld_less_blank" } else { "ld" }).collect();
         leads.sort_by_key(|row| row.slot);
-        let ahead = |row: &&LensRow| {
-            row.value.and_then(|of| against(of, 0.0)) == Some(std::cmp::Ordering::Greater)
-        };
+        let ahead = |row: &&LensRow| row.value.and_then(|of| against(of, 0.0)) == Some(std::cmp::Ordering::Greater);
         // From where on it stays ahead.
         let from = leads.iter().rev().take_while(|row| ahead(row)).last().map(|row| row.slot);
         let whose = if beyond_prior { " beyond the blank image" } else { "" };
-        let from = from.map_or(format!("never leads{whose} to the end"), |slot| format!("leads{whose} from slot {slot} on"));
+        let from =
+            from.map_or(format!("never leads{whose} to the end"), |slot| format!("leads{whose} from slot {slot} on"));
         let commitment = of("commitment").next().and_then(|row| row.value);
-        let commitment = commitment.map_or(String::new(), |of| format!(", its leader settles at slot {} on average", wording::estimate(of)));
-        Some(format!("at the {} the right answer {from}{commitment}", wording::group(position)))
+        let commitment = commitment
+            .map_or(String::new(), |of| format!(", its leader settles at slot {} on average", wording::estimate(of)));
+        format!("at the {} the right answer {from}{commitment}", wording::group(position))
     });
     let mut told: Vec<String> = told.collect();
     if let Some(first) = told.first_mut() {

@@ -149,8 +149,7 @@ impl Counted {
             return Ok(Vec::new());
         }
         let table = Table::open(run, "golden")?;
-        let (design, kind, direction) =
-            (table.names("design")?, table.names("kind")?, table.names("pair_direction")?);
+        let (design, kind, direction) = (table.names("design")?, table.names("kind")?, table.names("pair_direction")?);
         let (what, reason) = (table.names("what")?, table.names("reason")?);
         let (n, of, share) = (table.integers("n")?, table.integers("of")?, table.estimates("share", "ci_lo", "ci_hi")?);
         let row = |i: usize| Self {

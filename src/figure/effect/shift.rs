@@ -20,7 +20,7 @@ pub fn figure(design: &Pick, profiles: &[Turned], counts: &[Counted]) -> Option<
     let name = design.designs().first().copied()?;
     let all = design.measure("shift");
     let depth = Depth::of(&all.distinct(|row| &row.site));
-    if depth.len() < 2 {
+    if depth.count() < 2 {
         return None;
     }
     let groups = all.distinct(|row| &row.group);
@@ -132,7 +132,9 @@ fn turns(design: &str, profiles: &[Turned]) -> String {
     let told: Vec<String> = same
         .filter_map(|turned| {
             let onset = slot(turned.onset?);
-            let handover = turned.handover.map_or(", kept to the end".to_owned(), |of| format!(", below it again at {}", slot(of)));
+            let handover = turned
+                .handover
+                .map_or(", kept to the end".to_owned(), |of| format!(", below it again at {}", slot(of)));
             Some(format!("{} from slot {onset}{handover}", wording::group(&turned.group)))
         })
         .collect();
@@ -151,7 +153,9 @@ fn at_start(all: &Pick, depth: &Depth) -> Option<String> {
     let (mut more, mut not) = (Vec::new(), Vec::new());
     for row in first.real().rows() {
         let control = first.group(&row.group).control(OTHER);
-        let (Some(value), Some(control)) = (row.value, control.first().and_then(|control| control.value)) else { continue };
+        let (Some(value), Some(control)) = (row.value, control.first().and_then(|control| control.value)) else {
+            continue;
+        };
         let by = format!("{} {}", wording::group(&row.group), wording::estimate(value));
         let above = beyond(value, control).is_some_and(|(low, _)| low > 0.0);
         if above { more.push(by) } else { not.push(by) }

@@ -50,10 +50,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         let value = |spot: &Spot| design.value(spot.row, measure);
         Panel::new(title, format!("at {site}"), plot(&spots, value, title, most))
     };
-    let panels = vec![
-        panel("Answers flipped", "flip", [0.0, 1.0]),
-        panel("Shift", "shift", [-0.5, 1.5]),
-    ];
+    let panels = vec![panel("Answers flipped", "flip", [0.0, 1.0]), panel("Shift", "shift", [-0.5, 1.5])];
     let mut keys: Vec<Key> = spots
         .iter()
         .enumerate()
@@ -108,7 +105,8 @@ fn sentence(design: &Pick, spots: &[Spot]) -> String {
     let of = |group: &str| spots.iter().find(|spot| spot.group == group);
     let random = of("random_as_strip").or(of("random_background"));
     let (Some(strips), Some(random)) = (of("strip_minus_object"), random) else {
-        return "Without strips and random patches of their number it stays undecided whether the code is spread.".into();
+        return "Without strips and random patches of their number it stays undecided whether the code is spread."
+            .into();
     };
     let (Some(one), Some(other)) = (strips.row.value, random.row.value) else { return String::new() };
     let margin: Vec<(f64, f64)> = beyond(one, other).into_iter().collect();

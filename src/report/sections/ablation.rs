@@ -27,7 +27,12 @@ fn read(run: &Run) -> Result<Option<Content>> {
     drawings.extend(knockouts(&all, &counts));
     Ok(Some(Content {
         verdict: Verdict {
-            short: parts.iter().map(|(short, _)| short.as_str()).filter(|short| !short.is_empty()).collect::<Vec<_>>().join(" "),
+            short: parts
+                .iter()
+                .map(|(short, _)| short.as_str())
+                .filter(|short| !short.is_empty())
+                .collect::<Vec<_>>()
+                .join(" "),
             long: parts.iter().map(|(_, long)| long.as_str()).collect::<Vec<_>>().join(" "),
         },
         lead: Vec::new(),
@@ -80,7 +85,13 @@ fn findings(ablated: &Pick) -> Vec<Headline> {
         let before = ablated.value(row, "accuracy_before").map_or("unknown".into(), wording::estimate);
         let removed = ablated.value(row, "share_removed").map_or("undefined".into(), wording::estimate);
         Headline {
-            name: format!("accuracy of {} ({}, {}, {})", row.design, wording::arm(&row.arm), wording::group(&row.group), row.site),
+            name: format!(
+                "accuracy of {} ({}, {}, {})",
+                row.design,
+                wording::arm(&row.arm),
+                wording::group(&row.group),
+                row.site
+            ),
             value: row.value,
             n: row.n,
             note: format!("before {before}; share removed of what is above chance {removed}"),

@@ -21,9 +21,10 @@ fn read(run: &Run) -> Result<Option<Content>> {
         return Ok(None);
     }
     let counts = Counted::read(run.folder)?;
-    let told = enhanced.designs().into_iter().filter_map(|design| {
-        Some(format!("“{design}”: {}", enhance::of_design(&enhanced.design(design))?))
-    });
+    let told = enhanced
+        .designs()
+        .into_iter()
+        .filter_map(|design| Some(format!("“{design}”: {}", enhance::of_design(&enhanced.design(design))?)));
     let chosen = enhanced.real().only(|row| row.dose.is_none());
     Ok(Some(Content {
         verdict: Verdict { short: short(&chosen.measure("net")), long: told.collect::<Vec<_>>().join(" ") },
@@ -54,7 +55,9 @@ fn short(net: &Pick) -> String {
 
 fn finding(all: &Pick, row: &Measured) -> Headline {
     let number = |measure: &str| all.value(row, measure).map_or("undefined".into(), wording::estimate);
-    let null = row.p_null.map_or(String::new(), |p| format!("; {} against {} random directions", wording::p(p), row.null_draws));
+    let null = row
+        .p_null
+        .map_or(String::new(), |p| format!("; {} against {} random directions", wording::p(p), row.null_draws));
     let mcnemar = row.p_mcnemar.map_or(String::new(), |p| format!("; McNemar {}", wording::p(p)));
     Headline {
         name: format!(
@@ -67,7 +70,11 @@ fn finding(all: &Pick, row: &Measured) -> Headline {
         ),
         value: row.value,
         n: row.n,
-        note: format!("dose chosen on other images; fixed {}, broken {}{null}{mcnemar}", number("fixed"), number("broken")),
+        note: format!(
+            "dose chosen on other images; fixed {}, broken {}{null}{mcnemar}",
+            number("fixed"),
+            number("broken")
+        ),
     }
 }
 

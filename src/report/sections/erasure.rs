@@ -49,7 +49,12 @@ fn finding(real: &Pick, row: &Measured) -> Headline {
         ),
         value: row.value,
         n: row.n,
-        note: format!("accuracy {}, before {}; {null}; relative change of states {}", number("accuracy"), number("accuracy_before"), number("dx_rel")),
+        note: format!(
+            "accuracy {}, before {}; {null}; relative change of states {}",
+            number("accuracy"),
+            number("accuracy_before"),
+            number("dx_rel")
+        ),
     }
 }
 

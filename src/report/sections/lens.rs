@@ -28,7 +28,12 @@ fn read(run: &Run) -> Result<Option<Content>> {
 
 fn finding(row: &LensRow) -> Headline {
     Headline {
-        name: format!("slot at which the leader settles ({}, {} image, {})", wording::group(&row.position), row.variant, row.stratum),
+        name: format!(
+            "slot at which the leader settles ({}, {} image, {})",
+            wording::group(&row.position),
+            row.variant,
+            row.stratum
+        ),
         value: row.value,
         n: row.n,
         note: "first slot from which on the sign of the lead is that of the last slot, mean over items".into(),

@@ -71,13 +71,18 @@ fn told(start: &Pick) -> String {
     let Some(first) = start.first() else { return String::new() };
     let say = |control: &str| {
         let rows = start.control(control);
-        let of = |row: &&Measured| Some(format!("{} with {}", wording::estimate(row.value?), wording::group(&row.group)));
+        let of =
+            |row: &&Measured| Some(format!("{} with {}", wording::estimate(row.value?), wording::group(&row.group)));
         wording::list(&rows.rows().iter().filter_map(of).collect::<Vec<_>>())
     };
     let other = say("other_item");
     let other = if other.is_empty() { other } else { format!("; with another pair’s states by {other}") };
     let real = say("none");
-    if real.is_empty() { real } else { format!("Patch “{}” at {} moves the answer by {real}{other}.", first.design, first.site) }
+    if real.is_empty() {
+        real
+    } else {
+        format!("Patch “{}” at {} moves the answer by {real}{other}.", first.design, first.site)
+    }
 }
 
 /// Of each design: how many pairs, and where its answers change hands.
@@ -85,7 +90,8 @@ fn lead(design: &Pick, counts: &[Counted]) -> (String, String) {
     let name = design.designs().first().copied().unwrap_or_default();
     let n = design.real().measure("p_right").n();
     let golden = wording::golden(counts, name);
-    let dropped: i64 = counts.iter().filter(|count| count.design == name && count.what == "dropped").map(|count| count.n).sum();
+    let dropped: i64 =
+        counts.iter().filter(|count| count.design == name && count.what == "dropped").map(|count| count.n).sum();
     let reasons = counts.iter().filter(|count| count.design == name && count.what == "dropped");
     let most = reasons.max_by_key(|count| count.n).map_or(String::new(), |count| format!(", mostly: {}", count.reason));
     let dropped = if dropped > 0 { format!(" Not used: {dropped}{most}.") } else { String::new() };
@@ -104,7 +110,7 @@ fn changes(design: &Pick) -> String {
             let over = |other: &str| own.zip(real.value(row, other)).and_then(|(own, other)| beyond(own, other));
             others.iter().all(|other| over(other).is_some_and(|(low, _)| low > 0.0))
         };
-        third.rows().iter().copied().filter(|row| row.slot >= 0).filter(|row| ahead(&row)).map(|row| row.slot).collect()
+        third.rows().iter().copied().filter(|row| row.slot >= 0).filter(ahead).map(|row| row.slot).collect()
     };
     let say = |name: &str, slots: Vec<i64>| match (slots.first(), slots.last()) {
         (Some(from), Some(to)) if from == to => format!("{name} at slot {from}"),
@@ -122,7 +128,8 @@ fn changes(design: &Pick) -> String {
 fn findings(start: &Pick) -> Vec<Headline> {
     let line = |row: &&Measured| {
         let other = start.control("other_item").group(&row.group).first().and_then(|row| row.value);
-        let other = other.map_or("no such control".into(), |of| format!("another pair’s states {}", wording::estimate(of)));
+        let other =
+            other.map_or("no such control".into(), |of| format!("another pair’s states {}", wording::estimate(of)));
         Headline {
             name: format!("shift of {} ({}, {})", row.design, wording::group(&row.group), row.site),
             value: row.value,
