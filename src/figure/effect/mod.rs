@@ -190,7 +190,7 @@ mod tests {
         };
         let says = |name: &str, part: &str| assert!(caption(name).contains(part), "{name}: {}", caption(name));
         says("patch-cross-shift", "n = 180 units on 90 images");
-        says("patch-cross-shift", "Golden pairs: 180 of 200 (0.90 (0.85 to 0.93))");
+        says("patch-cross-shift", "Golden pairs: 180 of 200 (0.90, 0.85 to 0.93)");
         says("patch-cross-shift", "whole image from slot 0 (0 to 0), below it again at 5 (4 to 5)");
         says("patch-cross-tokens", "this refutes that background near the objects carries more");
         says("ablate-factorial-factorial", "Context: 0.25 of the accuracy (0.96 less 0.71); place: 0.30");

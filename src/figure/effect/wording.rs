@@ -96,7 +96,10 @@ pub fn golden(counts: &[Counted], design: &str) -> String {
             .iter()
             .map(|row| {
                 let whose = if several { format!(" {}", row.direction) } else { String::new() };
-                let share = row.share.map_or(String::new(), |share| format!(" ({})", estimate(share)));
+                let share = row.share.map_or(String::new(), |share| {
+                    let interval = share.interval.map(|(low, high)| format!(", {} to {}", number(low), number(high)));
+                    format!(" ({}{})", number(share.value), interval.unwrap_or_default())
+                });
                 format!("{} of {}{share}{whose}", row.n, row.of)
             })
             .collect();
