@@ -42,10 +42,18 @@ impl World {
         }
     }
 
-    fn attempt(&self, keys: &str) -> Result<Outcome> {
+    fn plan(&self, keys: &str) -> Result<Planned> {
         let asked: Intervene = toml::from_str(&format!("name = \"t\"\n{keys}"))
             .map_err(|error| Error::usage(error.message().to_string()))?;
-        let mut planned = Planned::new(&asked, &self.bench())?;
+        Planned::new(&asked, &self.bench())
+    }
+
+    fn planned(&self, keys: &str) -> (Planned, Bench<'_>) {
+        (self.plan(keys).unwrap(), self.bench())
+    }
+
+    fn attempt(&self, keys: &str) -> Result<Outcome> {
+        let mut planned = self.plan(keys)?;
         planned.design.fit(&self.bench())?;
         let golden = planned.golden();
         let sweep = Sweep {
@@ -274,6 +282,19 @@ fn erasers_come_with_subspaces_of_the_same_rank() {
     );
     assert!((real / matched - 1.0).abs() < 0.15 && ranked < real, "{real}, {matched}, {ranked}");
     assert!(far(rows("oracle", Control::None, "slot")) < real, "the oracle is the most surgical");
+
+    let (mut planned, bench) = world.planned(
+        "design = \"erase\"\nconcepts = [\"slot\"]\nrandom = 0\nfolds = 4\nread = [\"projector.out\", \"lm.3.resid\"]\n",
+    );
+    planned.design.fit(&bench).unwrap();
+    let found = |arm: &str, reader: &str, site: &str| {
+        let fits =
+            |row: &&vlmscope::intervene::DecodedRow| row.arm == arm && row.reader == reader && row.read_site == site;
+        mean(planned.design.decoded().iter().filter(fits).map(|row| f64::from(row.correct)))
+    };
+    let (ceiling, left) = (found("none", "linear", "projector.out"), found("leace", "linear", "projector.out"));
+    assert!(ceiling > 0.85 && left < ceiling - 0.2, "a linear reader finds {ceiling}, after erasing {left}");
+    assert!(found("none", "mlp", "lm.3.resid") > 0.7);
 
     let onwards = world.run(
         "design = \"erase\"\nconcepts = [\"cell\", \"order\"]\nsites = [\"lm.2.resid\"]\nfrom = \"onwards\"\nrandom = 0\nfolds = 4\n",

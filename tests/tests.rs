@@ -3,6 +3,8 @@
 /// Copies of the fixtures that a test may spoil.
 mod support;
 
+/// Published benchmarks from a data root in miniature.
+mod benchmarks;
 /// Checkpoints as published, and as they arrive broken.
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
@@ -13,6 +15,8 @@ mod designs;
 mod hidden;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
+/// What must hold exactly of interventions, requests that cannot be met, kills.
+mod interventions;
 /// Verbs that look at a model without a study.
 mod lenses;
 /// Equal to `transformers`, tensor by tensor.

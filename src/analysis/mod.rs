@@ -20,6 +20,7 @@ mod params;
 #[cfg(test)]
 mod planted;
 pub mod probe;
+pub mod scoring;
 mod table;
 
 use std::path::{Path, PathBuf};

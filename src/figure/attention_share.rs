@@ -33,7 +33,12 @@ pub fn figure(rows: &[Share]) -> Result<Figure, Undrawn> {
              is covered. n = {n} items{fewer}."
         ),
         keys: Vec::new(),
-        rows: vec![Row { columns: 2, height: 290.0, panels: vec![whole(&rows, x.clone()), image(&rows, x)] }],
+        rows: vec![Row {
+            columns: 2,
+            height: 290.0,
+            panels: vec![whole(&rows, x.clone()), image(&rows, x)],
+            ..Row::default()
+        }],
     })
 }
 

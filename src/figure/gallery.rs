@@ -44,7 +44,7 @@ pub fn figure(shown: &[Shown], images: &dyn Fn(&Shown) -> Option<RgbImage>) -> R
                 height = height.max(view.height(width));
                 panels.push(Panel::new(heading(one), "", view));
             }
-            rows.push(Row { columns, height, panels });
+            rows.push(Row { columns, height, panels, ..Row::default() });
         }
     }
     Ok(Figure {

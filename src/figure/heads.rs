@@ -52,7 +52,7 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
             wording::grouped(n_wrong)
         ),
         keys: vec![Key::new("p < 0.05, corrected over layers and heads", Look::Dot(INK))],
-        rows: vec![Row { columns: 2, height, panels: vec![left, right] }],
+        rows: vec![Row { columns: 2, height, panels: vec![left, right], ..Row::default() }],
     })
 }
 

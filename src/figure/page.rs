@@ -69,11 +69,14 @@ impl Panel {
 }
 
 /// Panels side by side. A row of fewer panels than `columns` keeps their width and leaves the rest free.
+#[derive(Default)]
 pub struct Row {
     pub columns: usize,
     /// Height of the panels' bodies.
     pub height: f64,
     pub panels: Vec<Panel>,
+    /// What the colours of all its panels mean, where other rows have others.
+    pub keys: Vec<Key>,
 }
 
 impl Row {
@@ -82,7 +85,12 @@ impl Row {
         let mut panels = panels.into_iter().peekable();
         let mut rows = Vec::new();
         while panels.peek().is_some() {
-            rows.push(Self { columns, height, panels: panels.by_ref().take(columns.max(1)).collect() });
+            rows.push(Self {
+                columns,
+                height,
+                panels: panels.by_ref().take(columns.max(1)).collect(),
+                keys: Vec::new(),
+            });
         }
         rows
     }
@@ -160,6 +168,9 @@ impl Figure {
         let lettered = self.rows.iter().map(|row| row.panels.len()).sum::<usize>() > 1;
         let mut letters = lettered.then(|| ('a'..='z').chain('A'..='Z')).into_iter().flatten();
         for row in &self.rows {
+            if !row.keys.is_empty() {
+                top += draw_legend(&mut canvas, &row.keys, (MARGIN, top), width) + 8.0;
+            }
             let columns = row.columns.max(row.panels.len()).max(1) as f64;
             let panel_width = (width - (columns - 1.0) * GUTTER) / columns;
             let head = row.panels.iter().map(|panel| panel.head_height(panel_width)).fold(0.0, f64::max);
@@ -277,8 +288,8 @@ mod tests {
             caption: "A caption that says what is shown. ".repeat(12),
             keys: vec![Key::new("a block", Look::Patch(BLUE))],
             rows: vec![
-                Row { columns: 2, height: 80.0, panels: vec![panel(), panel()] },
-                Row { columns: 2, height: 80.0, panels: vec![panel()] },
+                Row { columns: 2, height: 80.0, panels: vec![panel(), panel()], ..Row::default() },
+                Row { columns: 2, height: 80.0, panels: vec![panel()], ..Row::default() },
             ],
         }
     }

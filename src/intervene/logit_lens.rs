@@ -68,6 +68,10 @@ impl Design for LensSpec {
         Ok(units)
     }
 
+    fn reads(&self) -> bool {
+        true
+    }
+
     fn needs(&self, _units: &[Unit]) -> Vec<Need> {
         let positions = self.positions.clone();
         let places = Places::Of(Arc::new(move |prompt: &Prompt, site| {

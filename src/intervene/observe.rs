@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::Tensor;
-use ndarray::{Array1, Array2, Axis as Dimension};
+use ndarray::{Array2, Axis as Dimension};
 
-use super::{Bench, Prompt, Region, Run, position};
+use super::{Bench, Prompt, Region, Run, Through, position};
 use crate::dataset::{Axis, Item, Object};
 use crate::error::{Error, Result};
 use crate::model::{Site, VisionLanguage};
@@ -62,6 +62,7 @@ pub fn distinct(items: &[Item]) -> Vec<&Item> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sighting {
     pub image: usize,
+    pub name_of_image: String,
     pub fold: i16,
     pub axis: Axis,
     /// Along the item's axis, from 0: left or top first.
@@ -83,9 +84,17 @@ impl Sightings {
     /// # Errors
     /// What the model says; no annotated object at all.
     pub fn of(bench: &Bench<'_>, sites: &[Site], folds: &ImageFolds) -> Result<Self> {
+        Self::through(bench, sites, folds, &mut |_| Ok(None))
+    }
+
+    /// As [`of`](Self::of), of runs that are rewritten on their way.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn through(bench: &Bench<'_>, sites: &[Site], folds: &ImageFolds, through: &mut Through<'_>) -> Result<Self> {
         let mut all = Self::default();
         let mut flat: BTreeMap<Site, Vec<f32>> = BTreeMap::new();
-        look(bench, sites, |image, prompt, site, states| {
+        look_through(bench, sites, through, |image, prompt, site, states| {
             let Some(fold) = folds.of(&prompt.item.image) else { return Ok(()) };
             let ranks = ranks(&prompt.item);
             for (k, object) in prompt.item.objects.iter().enumerate() {
@@ -95,7 +104,8 @@ impl Sightings {
                 flat.entry(site).or_default().extend(mean.iter().flatten().map(|&value| value as f32));
                 if site == sites[0] {
                     let (axis, name) = (prompt.item.axis(), object.name.clone());
-                    all.rows.push(Sighting { image, fold, axis, rank, name });
+                    let name_of_image = prompt.item.image.clone();
+                    all.rows.push(Sighting { image, name_of_image, fold, axis, rank, name });
                 }
             }
             Ok(())
@@ -120,12 +130,22 @@ impl Sightings {
 pub fn look(
     bench: &Bench<'_>,
     sites: &[Site],
+    take: impl FnMut(usize, &Prompt, Site, &Array2<f64>) -> Result<()>,
+) -> Result<()> {
+    look_through(bench, sites, &mut |_| Ok(None), take)
+}
+
+/// As [`look`], at runs that are rewritten on their way.
+fn look_through(
+    bench: &Bench<'_>,
+    sites: &[Site],
+    through: &mut Through<'_>,
     mut take: impl FnMut(usize, &Prompt, Site, &Array2<f64>) -> Result<()>,
 ) -> Result<()> {
     let runs: Vec<Run> = distinct(bench.items).into_iter().map(Run::original).collect();
     let numbers_of: HashMap<String, usize> =
         runs.iter().enumerate().map(|(n, run)| (run.base.image.clone(), n)).collect();
-    bench.visit(&runs, sites, &mut |prompts: &[Prompt], site, tokens: Tensor<3>| {
+    bench.visit_through(&runs, sites, through, &mut |prompts: &[Prompt], site, tokens: Tensor<3>| {
         for (prompt, states) in prompts.iter().zip(image_tokens(prompts, site, tokens)?) {
             let image = numbers_of.get(&prompt.item.image).copied().unwrap_or_default();
             take(image, prompt, site, &states)?;
@@ -185,9 +205,4 @@ pub fn window(site: Site, width: usize, model: &dyn VisionLanguage) -> Option<Ve
         }
         other => (width == 1).then(|| vec![other]),
     }
-}
-
-/// Mean of rows, `[width]`.
-pub fn mean_row(x: &Array2<f64>) -> Array1<f64> {
-    x.mean_axis(Dimension(0)).unwrap_or_else(|| Array1::zeros(x.ncols()))
 }

@@ -22,7 +22,7 @@ const BOTH: [&str; 8] =
 /// | `random_background` | as many background patches as both objects have |
 /// | `random_as_strip`, `random_as_ring_W` | as many background patches as that region has |
 /// | `word` | both objects' words |
-/// | `all` | every position of the prompt |
+/// | `all` | every position of the prompt; at sites of the image tower every token, a class token among them |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Region {
@@ -70,8 +70,10 @@ impl Region {
         if let Self::RandomAs(matched) = self {
             return matched.drawn(site, prompt, pair, seed);
         }
-        if self == Self::All && !is_image_only(site) {
-            return (0..prompt.prepared.map.len).collect();
+        if self == Self::All {
+            let patches = prompt.layout.geometry.grid.count();
+            let count = if is_image_only(site) { class_tokens(site) + patches } else { prompt.prepared.map.len };
+            return (0..count).collect();
         }
         let groups: Option<Vec<Vec<usize>>> =
             self.groups(pair).into_iter().map(|group| group_at(group, site, prompt)).collect();
@@ -120,8 +122,12 @@ pub fn position(place: Place, site: Site, prompt: &Prompt) -> Option<usize> {
         return Some(place.position(&prompt.layout));
     }
     let grid = prompt.layout.geometry.grid;
-    let class_tokens = usize::from(matches!(site, Site::VisionResid(_)));
-    place.patch().map(|patch| class_tokens + patch.row * grid.cols + patch.col)
+    place.patch().map(|patch| class_tokens(site) + patch.row * grid.cols + patch.col)
+}
+
+/// Tokens before the patches at a site of the image tower.
+fn class_tokens(site: Site) -> usize {
+    usize::from(matches!(site, Site::VisionResid(_)))
 }
 
 /// Whether the tokens of a site are image patches alone, not a whole prompt.

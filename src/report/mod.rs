@@ -170,7 +170,7 @@ mod tests {
         let summary = fs::read_to_string(run.path().join("summary.md")).unwrap();
         assert_eq!(html.matches("src=\"data:image/png;base64,").count(), 8);
         for text in [&html, &summary] {
-            assert!(text.contains("Supported: C1. Refuted: lm adds. Undecided: C2."));
+            assert!(text.contains("Of 3 tests of claims 1 are supported, 1 refuted, 1 undecided."));
             assert!(text.contains("Readable is not used.") && !text.contains("Attention is not use."));
             assert!(!text.contains("Attention location:") && text.contains("accuracy of slot (objects, horizontal"));
         }

@@ -18,6 +18,7 @@
 //! | [`mcnemar`](mod@mcnemar) | did a treatment change how often answers are right? |
 //! | [`shift`] | how far does a patched run move towards the counterfactual one? |
 //! | [`profile`] | at which depth does a shift set in, and where is it handed over? |
+//! | [`mlp`] | can a label be read off a state by a map that is not linear? |
 //! | [`edit`] | linear edits of states: gains, erasers, and random ones of equal size |
 //! | [`decomposition`] | eigenvalues and singular values, on one thread |
 //! | [`probe`] | can a label be read off a state by a linear map, and does that say anything? |
@@ -30,6 +31,7 @@ pub mod edit;
 mod lanes;
 pub mod logistic;
 pub mod mcnemar;
+pub mod mlp;
 pub mod permutation;
 pub mod probe;
 pub mod profile;

@@ -66,7 +66,7 @@ pub fn draw(work: &Path, folder: &Path) -> Result<()> {
             n.iter().max().unwrap_or(&0)
         ),
         keys: Vec::new(),
-        rows: vec![Row { columns: 3, height: 240.0, panels }],
+        rows: vec![Row { columns: 3, height: 240.0, panels, ..Row::default() }],
     };
     figure.write(folder)?;
     Ok(())

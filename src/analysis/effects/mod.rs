@@ -66,7 +66,7 @@ use measures::{MEASURES, Measure, Tail};
 pub fn run(frames: &Frames, params: &Params, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut effects = Effects::open(&frames.folder, &frames.items)?;
     doses::choose(&mut effects);
-    let rows = rows(&effects, &chance(frames), params);
+    let rows = rows(&effects, &chance(frames, &effects.options), params);
     let profiles = profiles::rows(&effects, params.bootstrap, params.seed);
     let claims = claims::claims(&rows);
     let tables = [
@@ -187,11 +187,11 @@ impl Judge<'_> {
 
 /// What a guess gets right, item by item: one of the options where the question asks for the relation itself, else one of
 /// the objects in the image, each of which has the attribute asked for.
-pub fn chance(frames: &Frames) -> Vec<f64> {
+pub fn chance(frames: &Frames, options: &[usize]) -> Vec<f64> {
     let items = &frames.items;
     let of = |item: usize| {
         let relation = items.relation[item].as_deref().is_some_and(|relation| relation == items.gold[item]);
-        let choices = if relation { items.options[item] } else { items.objects[item].len() };
+        let choices = if relation { options[item] } else { items.objects[item].len() };
         1.0 / choices.max(1) as f64
     };
     (0..items.len()).map(of).collect()

@@ -43,7 +43,8 @@ fn world(cells: &[(Key, f64)]) -> Effects {
         rows.extend((0..PAIRS).map(|unit| effect(&mut noise, at, unit, *shift)));
     }
     let keys = cells.iter().map(|(key, _)| key.clone()).collect();
-    Effects { keys, images: PAIRS / 2, strata: ["axis=horizontal".into(), "axis=vertical".into()].into(), rows }
+    let strata = ["axis=horizontal".into(), "axis=vertical".into()].into();
+    Effects { keys, images: PAIRS / 2, strata, rows, ..Effects::default() }
 }
 
 fn params() -> Params {

@@ -126,6 +126,8 @@ pub struct Effect {
 pub struct Effects {
     pub keys: Vec<Key>,
     pub images: usize,
+    /// How many options each item of the items frame has.
+    pub options: Vec<usize>,
     /// "axis=horizontal", "relation=left", ...
     pub strata: Vec<String>,
     pub rows: Vec<Effect>,
@@ -137,7 +139,8 @@ impl Effects {
     /// # Errors
     /// A missing or unreadable file; a missing column, or one of another type; an item that the items frame lacks.
     pub fn open(folder: &Path, items: &Items) -> Result<Self> {
-        Self::read(&Frame::read(&folder.join("effects.parquet"))?, items)
+        let options = Frame::read(&folder.join("items.parquet"))?.list_lengths("options")?;
+        Ok(Self { options, ..Self::read(&Frame::read(&folder.join("effects.parquet"))?, items)? })
     }
 
     fn read(frame: &Frame, items: &Items) -> Result<Self> {
@@ -191,7 +194,7 @@ impl Effects {
             dx_rel: dx[row],
         };
         let rows = (0..frame.height()).map(row).collect();
-        Ok(Self { keys, images: image.names.len(), strata, rows })
+        Ok(Self { keys, images: image.names.len(), options: Vec::new(), strata, rows })
     }
 }
 

@@ -15,8 +15,6 @@ pub struct Items {
     pub dataset: Vec<String>,
     pub image: Vec<String>,
     pub question: Vec<String>,
-    /// How many options there are.
-    pub options: Vec<usize>,
     /// The right option.
     pub gold: Vec<String>,
     pub relation: Vec<Option<String>>,
@@ -62,7 +60,6 @@ impl Items {
             dataset: frame.texts("dataset")?,
             image: frame.texts("image")?,
             question: frame.texts("question")?,
-            options: frame.list_lengths("options")?,
             gold: frame.texts("gold")?,
             relation: frame.optional_texts("relation")?,
             familiarity: frame.optional_texts("familiarity")?,

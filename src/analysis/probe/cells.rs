@@ -27,10 +27,9 @@ pub fn means(context: &Context, cells: &[Outcome], primary: bool) -> Outcome {
         for part in [None, Some(true), Some(false)] {
             let of_part =
                 |cell: &&&Outcome| part.is_none() || cell.rows.first().is_some_and(|row| row.key.background == part);
-            let part: Vec<&Outcome> = group.iter().filter(of_part).copied().collect();
-            mean_of(context, &part, primary, &mut outcome);
+            let cells: Vec<&Outcome> = group.iter().filter(of_part).copied().collect();
+            mean_of(context, &cells, part, primary, &mut outcome);
         }
-        // Which part it is, the key says; cells alone bear the position.
     }
     outcome
 }
@@ -55,22 +54,12 @@ fn map(cell: &Outcome) -> Option<CellMean> {
     })
 }
 
-fn mean_of(context: &Context, cells: &[&Outcome], primary: bool, outcome: &mut Outcome) {
+fn mean_of(context: &Context, cells: &[&Outcome], background: Option<bool>, primary: bool, outcome: &mut Outcome) {
     let Some(first) = cells.first().and_then(|cell| cell.rows.first()) else { return };
-    let backgrounds: Vec<Option<bool>> =
-        cells.iter().filter_map(|cell| Some(cell.rows.first()?.key.background)).collect();
-    let background = backgrounds.iter().all(|one| *one == backgrounds[0]).then(|| backgrounds[0]).flatten();
-    let mixed = backgrounds.iter().any(|one| *one != backgrounds[0]);
     for split in &context.asked.splits {
         let held: Vec<&Predictions> = cells.iter().filter_map(|cell| cell.held.get(split)).collect();
-        let key = Key {
-            cell: None,
-            background: if mixed { None } else { background },
-            fit: FitMode::Standard,
-            split: *split,
-            metric: "acc",
-            ..first.key.clone()
-        };
+        let key =
+            Key { cell: None, background, fit: FitMode::Standard, split: *split, metric: "acc", ..first.key.clone() };
         let row = Row::new(key, context.params.seed);
         let Some(together) = joined(&held) else {
             outcome.rows.push(row.undefined("no cell of these could be judged"));
@@ -85,14 +74,20 @@ fn mean_of(context: &Context, cells: &[&Outcome], primary: bool, outcome: &mut O
         for kind in [Control::Majority, Control::Pixels, Control::Untrained, Control::ControlContent] {
             let draws: Vec<&Vec<Predictions>> =
                 cells.iter().filter_map(|cell| cell.held_controls.get(&(*split, kind))).collect();
-            if draws.len() == held.len() {
-                let count = draws.iter().map(|draws| draws.len()).min().unwrap_or(0);
-                let estimates: Vec<Estimate> = (0..count)
-                    .filter_map(|draw| joined(&draws.iter().map(|draws| &draws[draw]).collect::<Vec<_>>()))
-                    .map(|together| context.resamples.accuracy(&together))
-                    .collect();
-                outcome.rows.push(plain.against(kind, &Estimate::average(&estimates), &own));
+            if draws.is_empty() {
+                continue;
             }
+            if draws.len() < held.len() {
+                let reason = format!("defined in {} of {} cells only", draws.len(), held.len());
+                outcome.rows.push(plain.without(kind, reason));
+                continue;
+            }
+            let count = draws.iter().map(|draws| draws.len()).min().unwrap_or(0);
+            let estimates: Vec<Estimate> = (0..count)
+                .filter_map(|draw| joined(&draws.iter().map(|draws| &draws[draw]).collect::<Vec<_>>()))
+                .map(|together| context.resamples.accuracy(&together))
+                .collect();
+            outcome.rows.push(plain.against(kind, &Estimate::average(&estimates), &own));
         }
         if *split == Split::RandomImage {
             shuffled(&plain, &own, cells, primary, outcome);

@@ -15,16 +15,16 @@ impl Judge<'_> {
     pub(super) fn description_length(&self, outcome: &mut Outcome) {
         let asked = self.context.asked;
         let standard = asked.fits.contains(&FitMode::Standard) && asked.splits.contains(&Split::RandomImage);
-        if self.here.sample.cell.is_some() || !standard {
+        if self.here.sample.cell.is_some() || !standard || !self.context.is_primary(self.here.site) {
             return;
         }
         let seeds: Vec<u64> = (0..ORDERS).map(|order| self.context.params.seed.wrapping_add(order)).collect();
-        let sent = |y: &[usize]| -> Result<Vec<_>, String> {
+        let sent = |y: &[usize], seeds: &[u64]| -> Result<Vec<_>, String> {
             let labels = Labels { y, classes: self.context.classes() };
             let send = |seed: &u64| online_code(self.rows(), labels, &self.context.inner(), *seed);
             seeds.iter().map(|seed| send(seed).map_err(|error| error.to_string())).collect()
         };
-        let codes = sent(&self.y);
+        let codes = sent(&self.y, &seeds);
         let key = |metric| self.here.key(FitMode::Standard, Split::RandomImage, metric);
         let seed = self.context.params.seed;
         let codes = match codes {
@@ -50,7 +50,8 @@ impl Judge<'_> {
         let k = self.context.classes() as f64;
         let shuffled = self.context.relabeled(self.here.sample, 1).and_then(|truths| {
             let labels: Vec<usize> = truths.first().into_iter().flatten().map(|truth| truth.class()).collect();
-            sent(&labels)
+            // One order is enough to see that nothing is saved.
+            sent(&labels, &seeds[..1])
         });
         for (metric, chance) in [("mdl_bits", self.y.len() as f64 * k.log2()), ("compression", 1.0)] {
             let of = |codes: &[OnlineCode]| -> Vec<f64> {

@@ -1,13 +1,13 @@
 //! What is the same for one problem at every site: who trains whom, which images are drawn, which labels are exchanged.
 
 use super::division::{self, Division};
-use super::problem::{Problem, Truth};
+use super::problem::{Picture, Problem, Truth};
 use super::sample::Sample;
 use super::scene::Scene;
 use super::score::Resamples;
 use crate::analysis::Params;
 use crate::stats::probe::{Fit, Fold, Inner, control_labels};
-use crate::study::{FitMode, LayoutLabel, Probe, ProbeSite, Split, Target};
+use crate::study::{FitMode, LayoutLabel, Probe, ProbeSite, Split};
 
 /// Label permutations where a site is not primary.
 pub const FEW_PERMUTATIONS: usize = 20;
@@ -125,13 +125,10 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Random folds get as many images of each setting, and of each class where a class is a property of the image.
+/// Random folds get as many images of each setting and axis, but labels have no say: folds even in the true classes would be
+/// uneven in permuted ones, whose accuracy then falls below chance, and every probe would look better than its null.
 fn strata(problem: &Problem, asked: &Probe) -> Vec<usize> {
-    let mut strata: Vec<usize> = problem.pictures.iter().map(|picture| picture.setting * 1024).collect();
-    // An identity has few images a class; so many strata would leave the folds to chance anyway.
-    let many = matches!(asked.label, Some(LayoutLabel::Identity(_)));
-    if matches!(asked.target, Target::LayoutAtFixedLocation | Target::PairRelation) && !many {
-        problem.units.iter().for_each(|unit| strata[unit.image] += unit.truth.class() % 1024);
-    }
-    strata
+    let axis_is_label = asked.label == Some(LayoutLabel::Axis);
+    let stratum = |picture: &Picture| 2 * picture.setting + if axis_is_label { 0 } else { picture.axis as usize };
+    problem.pictures.iter().map(stratum).collect()
 }

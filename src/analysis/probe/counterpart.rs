@@ -45,7 +45,15 @@ pub fn apply(context: &Context, sample: &Sample, states: &States, probes: &[Prob
             let all = Sample::all(&context.problem, context.asked, states, variant, &scenes);
             all.into_iter().find(|other| other.group == sample.group)?
         }
-        _ => sample.where_recorded(&context.problem, states, variant),
+        _ => {
+            let mut there = sample.where_recorded(&context.problem, states, variant);
+            if let (Some(cell), Some(true)) = (sample.cell, sample.background) {
+                // Background stays background: an object may have been moved here.
+                let item = |unit: usize| context.problem.units[unit].item;
+                there.observations.retain(|one| scenes[item(one.unit)].covering(cell).is_none());
+            }
+            there
+        }
     };
     let fold_of = fold_of(context, probes);
     let images = moved.images(&context.problem);

@@ -13,6 +13,8 @@ use crate::stats::seed::rng;
 pub const FOLDS: usize = 5;
 /// With so few identities, every pair of them is held out once.
 const FEW: usize = 6;
+/// Two images for each of five inner folds.
+const LEAST_TRAINED: usize = 10;
 
 /// Training and test images, disjoint, neither empty, both ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,8 @@ pub fn random_image(strata: &[usize], seed: u64) -> Result<Vec<Division>, String
 }
 
 /// Every test image shows an identity that no training image shows. Of at most six identities each pair is held out once;
-/// more are put into five groups, held out in turn. `contents`: the identities of each image.
+/// more are put into five groups, held out in turn. A division that leaves too few images for inner folds is left out.
+/// `contents`: the identities of each image.
 ///
 /// # Errors
 /// Too few identities to hold any out: no division has both a training and a test image.
@@ -60,9 +63,13 @@ pub fn held_out_content(contents: &[Vec<usize>], seed: u64) -> Result<Vec<Divisi
     let divisions: Vec<Division> = held_out
         .iter()
         .filter_map(|held_out| Division::of(contents.len(), |image| shows(image, held_out), |_| true))
+        .filter(|division| division.train.len() >= LEAST_TRAINED)
         .collect();
     if divisions.is_empty() {
-        return Err(format!("{} identities: none can be held out and leave images to train on", all.len()));
+        return Err(format!(
+            "{} identities: none can be held out and leave {LEAST_TRAINED} images to train on",
+            all.len()
+        ));
     }
     Ok(divisions)
 }
@@ -136,14 +143,14 @@ mod tests {
 
     #[test]
     fn few_identities_are_held_out_in_pairs() {
-        // All unordered triples of six.
-        let contents: Vec<Vec<usize>> =
-            (0..6).flat_map(|a| (a + 1..6).flat_map(move |b| (b + 1..6).map(move |c| vec![a, b, c]))).collect();
+        // All unordered triples of six, three times.
+        let triples = (0..6).flat_map(|a| (a + 1..6).flat_map(move |b| (b + 1..6).map(move |c| vec![a, b, c])));
+        let contents: Vec<Vec<usize>> = triples.flat_map(|triple| vec![triple; 3]).collect();
         let divisions = held_out_content(&contents, 1).unwrap();
         assert_eq!(divisions.len(), 15);
         for division in &divisions {
             let trained: BTreeSet<usize> = division.train.iter().flat_map(|&image| contents[image].clone()).collect();
-            assert_eq!((division.train.len(), trained.len()), (4, 4));
+            assert_eq!((division.train.len(), trained.len()), (12, 4));
             assert!(division.test.iter().all(|&image| contents[image].iter().any(|one| !trained.contains(one))));
         }
     }

@@ -18,17 +18,20 @@
 //! Fits: `standard`, z-scores and min_W mean CE + lambda/2 |W|^2, lambda out of 1e-4..1e4 by inner grouped cross-validation
 //! and the one-standard-error rule; `paper`, the published optimiser settings; `mean_difference`; `nearest_centroid`. See
 //! [`stats::probe`](crate::stats::probe). Mean, scale and lambda come from training images alone.
-//! Splits are of whole images: `random_image` (5 folds, even in setting and class); `held_out_content` (each test image shows
-//! an identity that no training image shows: each pair of identities where there are at most six, else five groups of them);
+//! Splits are of whole images: `random_image` (5 folds, even in setting and axis); `held_out_content` (each test image shows
+//! an identity that no training image shows: each pair of identities where there are at most six, else five groups of them;
+//! what leaves fewer than ten images to train on is left out);
 //! `held_out_pair` (a combination of identities that no training image shows); `held_out_position` (the probes of the random
 //! folds on the shifted versions of their test images); `cross_setting` (trained on all other kinds of scene).
 //! Metrics: `acc`, `bal_acc`, `auc` (one against the rest, averaged), `logloss` (nats), `r2`; `strip_index`, the share of an
 //! image's cells that are called as the object nearest along the axis (cells halfway left out; chance: the best constant
-//! answer); `mdl_bits` and `compression` of the online code over images in 5 orders (`ci`: least and greatest of them).
+//! answer); `mdl_bits` and `compression` of the online code over images in 5 orders, at primary sites (`ci`: least and greatest of
+//! them).
 //! `axis` is the images' axis; for `abs_xy` the coordinate, read in all images. Site `chosen` is the layer chosen in each
 //! fold by the loss inside its training images (one tower, or all: tower empty); `control_variant` then lists the sites.
 //! Rows with a cell are single probes; a layout map also has rows without one, the means over all cells (`background` empty),
-//! over those that an object touches in some image ("no") and over pure background ("yes").
+//! over those that an object touches in some image ("no") and over pure background ("yes"). In the group `background` a cell
+//! has only those images in which no object touches it.
 //!
 //! # Reads
 //! `frames/hidden/*`, one site at a time; `frames/items`: item, dataset, image, set, relation, gold, grid, objects. States of
@@ -47,7 +50,9 @@
 //! * `shuffled`: whole images exchange labels inside setting and axis (the objects of an image among themselves where all
 //!   images have the same labels), 1,000 times at primary sites, 20 elsewhere, lambda chosen anew. `p_perm` is two-sided
 //!   about the mean of the null; `p_max` compares with the largest deviation over the primary sites under the same exchange.
-//!   Shows that images, not tokens, carry the evidence; says nothing of *what* is read.
+//!   Shows that images, not tokens, carry the evidence; says nothing of *what* is read. Mind the sign of `selectivity`: where
+//!   identities and labels are balanced by design, a probe that can read nothing but identities falls *below* chance (what a
+//!   test image shows with one label, its training images show with the others), and that deviation is significant too.
 //! * `control_content` (Hewitt and Liang): a random class for each identity, 5 maps. As good as the task: the probe can learn
 //!   identities by heart. Held-out content makes that impossible.
 //! * `control_location`: a random class for each cell. Near 1: location alone suffices at this site, and `slot` accuracy says
@@ -56,7 +61,7 @@
 //! * `pixels`: mean colour beside one-hot row and column: what needs no model. `untrained`: random weights, same
 //!   architecture: what needs no training. `majority`: what needs no image.
 //! * `blank`, `noise`: the same probes on images with nothing in them. Strips that remain are absolute position; accuracy
-//!   that remains is not of the objects.
+//!   that remains is not of the objects: of `pair_relation`, it is which cells were averaged.
 //! * `shift_ordinal`, `shift_absolute`: the same probes on moved objects: called by their rank, or by the slot in whose place
 //!   they now stand (only where the two differ). Tells a code of order from one of position.
 //! * Intervals: bootstrap over images, the same draws at all sites and for value and control, so `selectivity` is paired;

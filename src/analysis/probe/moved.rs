@@ -147,7 +147,11 @@ impl Judge<'_> {
             let controls =
                 Controls { context: self.context, sample: self.here.sample, images: &self.images, y: &self.y, folds };
             let own = self.context.resamples.accuracy(&all);
-            outcome.rows.push(self.against(&plain, Control::Majority, &own, &controls.majority()));
+            let majority = controls.majority();
+            outcome.rows.push(self.against(&plain, Control::Majority, &own, &majority));
+            if let Ok(majority) = majority {
+                outcome.held_controls.insert((split, Control::Majority), majority);
+            }
             outcome.held.insert(split, all);
         }
     }

@@ -211,7 +211,7 @@ struct Codes {
 /// both or of neither: accuracy cannot tell them apart, blank and shifted images can.
 #[test]
 fn a_slot_code_is_absolute_ordinal_both_or_none() {
-    const WIDTH: usize = 32;
+    const WIDTH: usize = 64;
     const SIDE: usize = 18;
     let colours = ["red", "green", "blue", "black", "brown", "grey"].map(|colour| format!("{colour} square"));
     let triples = (0..6).flat_map(|a| (0..6).flat_map(move |b| (0..6).map(move |c| [a, b, c])));
@@ -220,7 +220,7 @@ fn a_slot_code_is_absolute_ordinal_both_or_none() {
     let shown = |triple: &[usize; 3]| Shown {
         objects: triple.iter().zip([4, 8, 12]).map(|(&colour, col)| (colours[colour].clone(), col)).collect(),
     };
-    let world = World { side: SIDE, lane: 8, images: triples[..30].iter().map(shown).collect() };
+    let world = World { side: SIDE, lane: 8, images: triples[..48].iter().map(shown).collect() };
 
     let (rows, waves) = (code("rows", SIDE, WIDTH, 0.6), code("waves", 4, WIDTH, 0.6));
     let (ranks, looks) = (code("ranks", 3, WIDTH, 0.6), code("looks", 6, WIDTH, 1.0));
@@ -286,10 +286,12 @@ fn a_slot_code_is_absolute_ordinal_both_or_none() {
     for site in ["vision.out", "projector.out", "lm.0.resid"] {
         assert!(accuracy(site, "random_image") >= 0.99, "{site}");
         assert!(accuracy(site, "held_out_content") >= 0.95 && accuracy(site, "cross_setting") >= 0.95, "{site}");
-        assert_eq!(of(site, "random_image", "compression", "none", "", "value").map(|value| value > 2.0), Some(true));
     }
-    let chance = accuracy("lm.1.resid", "random_image");
-    assert!((chance - 1.0 / 3.0).abs() < 0.1, "{chance}");
+    let compression = |site| of(site, "random_image", "compression", "none", "", "value").unwrap();
+    assert!(compression("projector.out") > 2.0 && compression("lm.1.resid") < 1.1);
+    // Colours can be read there, and are as often in every slot: nothing to gain, and something to lose.
+    let nothing = accuracy("lm.1.resid", "random_image");
+    assert!(nothing < 0.4, "{nothing}");
     // Strips with objects and without.
     let strips = |site| {
         [("none", ""), ("blank", "blank")].map(|(control, variant)| {
@@ -320,7 +322,7 @@ fn a_slot_code_is_absolute_ordinal_both_or_none() {
     // Two of the primary sites that carry a code stand out of the largest of chance, the third does not.
     let p_max = |site| of(site, "random_image", "acc", "shuffled", "", "p_max").unwrap();
     assert_eq!((p_max("projector.out"), p_max("lm.0.resid")), (1.0 / 50.0, 1.0 / 50.0));
-    assert!(p_max("lm.1.resid") > 0.05);
+    assert!(p_max("lm.1.resid") > 0.05 || nothing < 1.0 / 3.0);
     assert_eq!(of("vision.out", "random_image", "acc", "shuffled", "", "p_max"), None);
     // What cannot be known has a reason and no number.
     let keys = [("site", "projector.out"), ("control_kind", "pixels"), ("split", "random_image")];
@@ -364,7 +366,7 @@ fn a_slot_code_is_absolute_ordinal_both_or_none() {
     assert!(value(&map, &mid, "prob").unwrap() > 0.8);
     let confusion = load(&run_dir.path().join("tables/probe_confusion.parquet"));
     let moved = [("site", "vision.out"), ("variant", "shifted_40"), ("y", "left"), ("predicted", "middle")];
-    assert!(value(&confusion, &moved, "n").unwrap() > 110.0);
+    assert!(value(&confusion, &moved, "n").unwrap() > 180.0);
 }
 
 /// Two of eight objects side by side; whether the first by name is on the left is written into every cell at one site, into
@@ -401,11 +403,19 @@ label = \"order\"
 groups = [\"image\"]
 splits = [\"random_image\", \"held_out_content\", \"held_out_pair\"]
 primary = [\"*\"]
+
+[[probe]]
+name = \"behind\"
+target = \"layout_at_fixed_location\"
+label = \"order\"
+groups = [\"background\"]
+sites = [\"projector.out\"]
 ",
     );
     let table = load(&run_dir.path().join("tables/probe.parquet"));
     let mean = |site: &str, background: &str, split: &str, control: &str, column: &str| {
         let keys = [
+            ("probe", "order"),
             ("site", site),
             ("axis", "horizontal"),
             ("background", background),
@@ -421,22 +431,32 @@ primary = [\"*\"]
     }
     assert_eq!(mean("projector.out", "yes", "random_image", "shuffled", "p_max"), Some(1.0 / 50.0));
     assert!(mean("vision.out", "yes", "random_image", "shuffled", "p_max").unwrap() > 0.05);
-    let cell =
-        [("site", "projector.out"), ("cell_row", "0"), ("cell_col", "3"), ("split", "random_image"), ("metric", "acc")];
+    let cell = [
+        ("probe", "order"),
+        ("site", "projector.out"),
+        ("cell_row", "0"),
+        ("cell_col", "3"),
+        ("split", "random_image"),
+        ("metric", "acc"),
+    ];
     let of = |control| [&cell[..], &[("control_kind", control)]].concat();
     assert!(value(&table, &of("none"), "value").unwrap() > 0.9);
     assert!(text(&table, &of("control_location"), "undefined").contains("one cell"));
     assert_eq!(text(&table, &of("none"), "background"), "yes");
     let claims = load(&run_dir.path().join("tables/probe_claims.parquet"));
-    let verdict = |claim, site| text(&claims, &[("claim", claim), ("site", site)], "verdict");
+    let verdict = |claim, site| text(&claims, &[("probe", "order"), ("claim", claim), ("site", site)], "verdict");
     assert_eq!(
         (verdict("C1", "projector.out"), verdict("C2", "projector.out")),
         ("supported".into(), "supported".into())
     );
     assert_ne!(verdict("C2", "vision.out"), "supported");
     let map = load(&run_dir.path().join("tables/probe_map.parquet"));
-    let corner = [("site", "projector.out"), ("cell_row", "3"), ("cell_col", "0"), ("class", "acc")];
+    let corner =
+        [("probe", "order"), ("site", "projector.out"), ("cell_row", "3"), ("cell_col", "0"), ("class", "acc")];
     assert!(value(&map, &corner, "prob").unwrap() > 0.9);
+    // Background tokens are those image tokens that no object touches: two rows of four.
+    let behind = map.column("probe").unwrap().str().unwrap().iter().filter(|probe| *probe == Some("behind")).count();
+    assert_eq!(behind, 8);
 }
 
 #[test]

@@ -153,23 +153,28 @@ fn pair(problem: &Problem, states: &States, variant: &str) -> Option<Sample> {
     (!sample.observations.is_empty()).then_some(sample)
 }
 
-/// One sample a cell.
+/// One sample a cell. Where `background` was not recorded, the image's tokens that no object touches are it: a cell then has
+/// those images in which it is background.
 fn cells(problem: &Problem, asked: &Probe, states: &States, variant: &str, scenes: &[Scene]) -> Vec<Sample> {
     let mut samples: BTreeMap<(usize, usize, usize), Sample> = BTreeMap::new();
     for (order, &group) in asked.groups.iter().enumerate() {
-        for &(item, cell, row) in states.of(variant, &group.to_string()) {
-            let (Some(unit), Some(cell)) = (problem.unit(item, None), cell.or(fixed(group))) else { continue };
-            let sample = samples.entry((order, cell.row, cell.col)).or_insert_with(|| Sample {
+        let as_recorded = states.of(variant, &group.to_string());
+        let from_image = group == Group::Background && as_recorded.is_empty();
+        let (rows, from) = if from_image { (states.of(variant, "image"), Group::Image) } else { (as_recorded, group) };
+        for &(item, cell, row) in rows {
+            let (Some(unit), Some(place)) = (problem.unit(item, None), cell.or(fixed(group))) else { continue };
+            let touched = scenes[item].covering(place).is_some();
+            if from_image && touched {
+                continue;
+            }
+            let sample = samples.entry((order, place.row, place.col)).or_insert_with(|| Sample {
                 group: starred(group),
-                cell: Some(cell),
-                background: Some(problem.units.iter().all(|unit| scenes[unit.item].covering(cell).is_none())),
+                cell: Some(place),
+                background: Some(true),
                 observations: Vec::new(),
             });
-            // As it stands in the frame: a single cell may have been recorded as a mean of one.
-            let stored = (fixed(group).is_none()
-                || states.row(variant, &group.to_string(), item, Some(cell)).is_some())
-            .then_some(cell);
-            sample.observations.push(Observation { unit, group, cell: stored, row, minus: None });
+            sample.background = Some(sample.background == Some(true) && !touched);
+            sample.observations.push(Observation { unit, group: from, cell, row, minus: None });
         }
     }
     let mut samples: Vec<Sample> = samples.into_values().collect();

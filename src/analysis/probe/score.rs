@@ -22,6 +22,8 @@ pub struct Estimate {
     pub interval: Option<Interval>,
     /// One a replicate; NaN where it is undefined.
     draws: Vec<f64>,
+    /// Whether the interval is Wilson's, because every replicate is the same.
+    wilson: bool,
 }
 
 /// Held-out predictions of classes.
@@ -86,6 +88,7 @@ impl Resamples {
             images.sort_unstable();
             images.dedup();
             estimate.interval = wilson(if estimate.value > 0.5 { images.len() } else { 0 }, images.len());
+            estimate.wilson = true;
         }
         estimate
     }
@@ -148,13 +151,20 @@ impl Resamples {
 impl Estimate {
     fn new(value: f64, draws: Vec<f64>) -> Self {
         let interval = Interval::of_draws(draws.iter().copied().filter(|draw| draw.is_finite()));
-        Self { value, interval: interval.filter(|_| value.is_finite()), draws }
+        Self { value, interval: interval.filter(|_| value.is_finite()), draws, wilson: false }
     }
 
-    /// `self - other`, replicate by replicate.
+    /// `self - other`, replicate by replicate; where both are the same in all of them, as far apart as their intervals allow.
     pub fn minus(&self, other: &Self) -> Self {
         let draws = self.draws.iter().zip(&other.draws).map(|(own, other)| own - other).collect();
-        Self::new(self.value - other.value, draws)
+        let mut difference = Self::new(self.value - other.value, draws);
+        let constant = difference.interval.is_some_and(|interval| interval.lo == interval.hi);
+        if let (true, true, Some(own), Some(other)) =
+            (constant, self.wilson || other.wilson, self.interval, other.interval)
+        {
+            difference.interval = Some(Interval { lo: own.lo - other.hi, hi: own.hi - other.lo });
+        }
+        difference
     }
 
     /// The mean of several, replicate by replicate; NaN draws of one are left out of that replicate.
@@ -211,6 +221,11 @@ mod tests {
         let interval = resamples.share(&image, &[1.0; 100]).interval.unwrap();
         assert!((interval.lo - 0.9287).abs() < 5e-4 && interval.hi == 1.0);
         assert!(resamples.share(&image, &[0.0; 100]).interval.unwrap().hi > 0.07);
+        // Nor is all right for certain better than half right in every replicate.
+        let half: Vec<f64> = (0..100).map(|row| f64::from(row % 2)).collect();
+        let all = resamples.share(&image, &[1.0; 100]);
+        let difference = all.minus(&resamples.share(&image, &half)).interval.unwrap();
+        assert!((difference.lo - 0.4287).abs() < 5e-4 && difference.hi == 0.5);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Overlay<'_> {
             title: String::new(),
             caption: String::new(),
             keys: Vec::new(),
-            rows: vec![Row { columns: 1, height, panels: vec![panel] }],
+            rows: vec![Row { columns: 1, height, panels: vec![panel], ..Row::default() }],
         })
     }
 

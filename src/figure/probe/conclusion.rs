@@ -61,21 +61,32 @@ pub fn by_rule(family: &Family) -> Option<String> {
     (!judged.is_empty()).then(|| format!("By the rule fixed beforehand, at {} this {judged}.", family.site()))
 }
 
-/// "supports that … (0.41, 0.36 to 0.46) and refutes that …", one part a claim and axis.
+/// "supports that … [0.41 (0.36 to 0.46)] and refutes that … [its reason]", one part a claim and verdict.
+///
+/// What was not supported comes with the condition that failed: the claim's number may be another, and may look well.
 pub fn verdicts(claims: &[&Claim], several_axes: bool) -> String {
-    let say = |claim: &&Claim| {
-        let verb = match claim.verdict.as_str() {
+    let mut told: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for claim in claims {
+        let axis = several_axes.then(|| claim.axis.clone());
+        let reason = Some(claim.reason.clone()).filter(|reason| claim.verdict != "supported" && !reason.is_empty());
+        let number = reason.or_else(|| claim.number.map(wording::estimate));
+        let number: Vec<String> = axis.into_iter().chain(number).collect();
+        let statement = wording::judged(&claim.claim).unwrap_or(&claim.test);
+        match told.iter_mut().find(|(verdict, known, _)| *verdict == claim.verdict && *known == statement) {
+            Some((.., numbers)) => numbers.push(number.join(" ")),
+            None => told.push((&claim.verdict, statement, vec![number.join(" ")])),
+        }
+    }
+    let say = |(verdict, statement, numbers): (&str, &str, Vec<String>)| {
+        let verb = match verdict {
             "supported" => "supports that",
             "refuted" => "refutes that",
             _ => "leaves undecided whether",
         };
-        let axis = several_axes.then(|| claim.axis.clone());
-        let number = claim.number.map(wording::estimate);
-        let told: Vec<String> = axis.into_iter().chain(number).collect();
-        let told = if told.is_empty() { String::new() } else { format!(" [{}]", told.join(" ")) };
-        format!("{verb} {}{told}", wording::judged(&claim.claim).unwrap_or(&claim.test))
+        let numbers = numbers.into_iter().filter(|number| !number.is_empty()).collect::<Vec<_>>().join("; ");
+        format!("{verb} {statement}{}", if numbers.is_empty() { numbers } else { format!(" [{numbers}]") })
     };
-    wording::list(&claims.iter().map(say).collect::<Vec<_>>())
+    wording::list(&told.into_iter().map(say).collect::<Vec<_>>())
 }
 
 /// Of the site and group that stand for all, over all axes: by the claims table, else by the rule of this file.
@@ -242,6 +253,13 @@ mod tests {
         let expected = "this supports that the slot code is one of absolute positions [0.40 (0.30 to 0.50)] and refutes that the \
                         slot code is one of order";
         assert!(said.contains(expected) && !said.contains("undecided"), "{said}");
+        let upright =
+            Claim { axis: "vertical".into(), reason: "moved objects +0.01".into(), ..claim("slot_ordinal", "refuted") };
+        let said = verdicts(&[&claims[1], &upright], true);
+        assert_eq!(
+            said,
+            "refutes that the slot code is one of order [horizontal 0.40 (0.30 to 0.50); vertical moved objects +0.01]"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::super::table::Table;
 use super::super::theme::{INK, VERMILLION, VIRIDIS};
 use super::conclusion::Verdict;
 use super::family::{Family, distinct};
-use super::rows::{Confused, Token};
+use super::rows::{Confused, Measure, Token};
 use super::wording;
 use crate::error::Result;
 use crate::processor::Patch;
@@ -55,12 +55,12 @@ pub fn figure(
             let of: Vec<&Confused> = of_axis.iter().copied().filter(|count| count.variant == variant).collect();
             let absolute = if variant == "original" { Vec::new() } else { absolute(&tokens(variant)?, &places) };
             marked |= !absolute.is_empty();
-            panels.push(panel(axis, variant, &of, &absolute));
+            panels.push(panel(noun(family), axis, variant, &of, &absolute));
         }
     }
-    let mut keys = vec![Key::new("by order", Look::Frame(ORDINAL))];
+    let mut keys = vec![Key::new("true, by order", Look::Frame(ORDINAL))];
     if marked {
-        keys.push(Key::new("by place", Look::Frame(ABSOLUTE)));
+        keys.push(Key::new("as a code of place would have it", Look::Frame(ABSOLUTE)));
     }
     let places = if marked {
         " Dashed: the slot whose objects covered the same patches before the shift, which is where a code of place puts them."
@@ -69,10 +69,10 @@ pub fn figure(
     };
     Ok(Some(Ok(Figure {
         name: format!("probe-{}-confusion", family.name),
-        title: format!("Probe “{}”: true and predicted slot under a shift", family.name),
+        title: format!("Probe “{}”: true and predicted {} under a shift", family.name, noun(family)),
         caption: format!(
-            "Predictions at {site} for tokens of test images; each row adds up to one, numbers are tokens. Rows: the true slot \
-             by order; columns: the predicted one. Framed: the slot by order.{places} {}",
+            "Predictions at {site} for test images, of which the numbers say how many; each row adds up to one. Rows: true by \
+             order, and so framed; columns: predicted.{places} {}",
             sentence(family, site)
         ),
         keys,
@@ -80,7 +80,7 @@ pub fn figure(
     })))
 }
 
-fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)]) -> Panel {
+fn panel(noun: &str, axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)]) -> Panel {
     let classes = distinct(
         counts.iter().map(|count| count.y.as_str()).chain(counts.iter().map(|count| count.predicted.as_str())),
     );
@@ -102,7 +102,7 @@ fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)
     let absolute =
         absolute.iter().filter_map(|&(y, predicted)| Some((across(name(predicted)?), up(name(y)?), ABSOLUTE)));
     let body = Heatmap {
-        x: Axis::names("predicted slot", classes.iter().copied()),
+        x: Axis::names(format!("predicted {noun}"), classes.iter().copied()),
         y: Axis::names("", classes.iter().rev().copied()),
         scale: Axis::linear("share of the row", 0.0, 1.0, Unit::Plain),
         colors: VIRIDIS,
@@ -110,7 +110,7 @@ fn panel(axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)
         labels: if classes.len() <= 6 { labels.collect() } else { Vec::new() },
         frames: ordinal.chain(absolute).collect(),
     };
-    Panel::new(format!("{}: {}", wording::axis(axis), wording::variant(variant)), "rows: true slot", body)
+    Panel::new(format!("{}: {}", wording::axis(axis), wording::variant(variant)), format!("rows: true {noun}"), body)
 }
 
 /// By how many pixels a variant shifts.
@@ -143,34 +143,39 @@ fn commonest(mut values: Vec<i64>) -> Option<i64> {
     runs.reduce(|best, next| if next.0 > best.0 { next } else { best })?.1
 }
 
-/// Right by order against right by place, after a shift.
+/// What a class is called.
+fn noun(family: &Family) -> &'static str {
+    if family.target == "slot" { "slot" } else { "class" }
+}
+
+/// Right by order against right by place, after a shift; where place says nothing, right against chance.
 fn sentence(family: &Family, site: &str) -> String {
     let mut told = Vec::new();
     let mut margins = Vec::new();
+    let slots = family.target == "slot";
     for axis in family.axes() {
         let of = |kind: &str| family.of_metric(family.metric, axis, kind, |row| row.site == site);
         // Of several shifts the first after which some object stands where another slot was.
-        let found = of("shift_absolute").into_iter().find_map(|row| Some((row, row.control?)));
-        let Some((row, absolute)) = found else { continue };
-        let same = of("shift_ordinal").into_iter().find(|other| other.variant == row.variant);
-        let Some(ordinal) = same.and_then(|row| row.control) else { continue };
-        told.push(format!(
-            "order in {} and place in {} ({axis}, {})",
-            wording::estimate(ordinal),
-            wording::estimate(absolute),
-            wording::variant(&row.variant)
-        ));
-        margins.extend(ordinal.interval.zip(absolute.interval).map(|(a, b)| (a.0 - b.1, a.1 - b.0)));
+        let absolute = of("shift_absolute").into_iter().find_map(|row| Some((row, row.control?)));
+        let matching = |row: &&Measure| !slots || absolute.is_some_and(|(absolute, _)| absolute.variant == row.variant);
+        let ordinal = of("shift_ordinal").into_iter().filter(matching).find_map(|row| Some((row, row.control?)));
+        let Some((row, ordinal)) = ordinal else { continue };
+        let place = absolute.filter(|_| slots).map(|(_, of)| of);
+        let against = place.map_or(row.chance.zip(row.chance), |of| of.interval);
+        margins.extend(ordinal.interval.zip(against).map(|(a, b)| (a.0 - b.1, a.1 - b.0)));
+        let against = place.map(|of| format!(" and place in {}", wording::estimate(of))).unwrap_or_default();
+        let shift = wording::variant(&row.variant);
+        told.push(format!("{}{against} ({axis}, {shift})", wording::estimate(ordinal)));
     }
+    let (start, claim) = if slots {
+        ("The predictions follow order in ", "the probe reads order rather than place")
+    } else {
+        ("After a shift the share of right predictions is ", "the reading survives a shift")
+    };
     if told.is_empty() {
-        return "The table has no shift control for this site, so it stays undecided whether the code is one of order."
-            .into();
+        return format!("The table has no shift control for this site, so it stays undecided whether {claim}.");
     }
-    format!(
-        "The predictions follow {}: {}.",
-        wording::list(&told),
-        Verdict::of(&margins).say("the probe reads order rather than place")
-    )
+    format!("{start}{}: {}.", wording::list(&told), Verdict::of(&margins).say(claim))
 }
 
 #[cfg(test)]

@@ -74,13 +74,10 @@ fn defined(rows: &[&Measure]) -> bool {
     rows.iter().any(|row| row.value.is_some())
 }
 
-/// One panel an axis of the image; they share their colours, so the first has the keys.
+/// One panel an axis of the image; they share their colours.
 fn row(axes: &[&str], panel: impl Fn(&str) -> (Panel, Vec<Key>)) -> Row {
-    let panels = axes.iter().enumerate().map(|(place, axis)| {
-        let (panel, keys) = panel(axis);
-        if place == 0 { panel.keys(keys) } else { panel }
-    });
-    Row { columns: axes.len(), height: HEIGHT, panels: panels.collect() }
+    let (panels, keys): (Vec<Panel>, Vec<Vec<Key>>) = axes.iter().map(|axis| panel(axis)).unzip();
+    Row { columns: axes.len(), height: HEIGHT, panels, keys: keys.into_iter().next().unwrap_or_default() }
 }
 
 fn groups_panel(family: &Family, axis: &str, groups: &[&str]) -> (Panel, Vec<Key>) {
@@ -149,21 +146,30 @@ fn controls_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>)
     let own = Pen::solid(INK, 2.25);
     let mut keys = vec![Key::new("the probe", Look::Marked(own))];
     let mut lines = Vec::new();
-    for kind in family.kinds(split) {
-        let rows = family.controlled(axis, group, split, kind);
-        for variant in distinct(rows.iter().map(|row| row.variant.as_str())) {
-            let rows: Vec<&Measure> = rows.iter().copied().filter(|row| row.variant == variant).collect();
-            let pen = Pen { dash: Some((5.0, 2.5)), width: 1.75, ..pen(keys.len() - 1) };
-            lines.push(series(pen, &rows, |row| row.control, Mark::Bare));
-            let shift = variant.strip_prefix("shifted_").map(|pixels| format!(" ({} px)", pixels.replace('-', "−")));
-            keys.push(Key::new(format!("{}{}", wording::control(kind), shift.unwrap_or_default()), Look::Line(pen)));
-        }
+    // Named over all axes, so that the panels share their colours.
+    for (kind, variant) in made(family, group) {
+        let mut rows = family.controlled(axis, group, split, kind);
+        rows.retain(|row| row.variant == variant);
+        let pen = Pen { dash: Some((5.0, 2.5)), width: 1.75, ..pen(keys.len() - 1) };
+        lines.push(series(pen, &rows, |row| row.control, Mark::Bare));
+        let shift = variant.strip_prefix("shifted_").map(|pixels| format!(" ({} px)", pixels.replace('-', "−")));
+        keys.push(Key::new(format!("{}{}", wording::control(kind), shift.unwrap_or_default()), Look::Line(pen)));
     }
     let values = family.values(axis, group, split);
     lines.push(series(own, &values, |row| row.value, Mark::Full));
     keys.push(Key::new("chance", Look::Line(CHANCE)));
     let note = format!("{}, {}", wording::group(group), wording::split(split));
     (Panel::new(format!("{}: beside its controls", wording::axis(axis)), note, plot(family, &values, lines)), keys)
+}
+
+/// Every control of a group on every counterpart of the images, along whichever axis it was made.
+fn made<'a>(family: &Family<'a>, group: &str) -> Vec<(&'a str, &'a str)> {
+    let split = family.control_split();
+    let of = |kind: &'a str| {
+        let rows = family.axes().into_iter().flat_map(move |axis| family.controlled(axis, group, split, kind));
+        distinct(rows.map(|row| row.variant.as_str())).into_iter().map(move |variant| (kind, variant))
+    };
+    family.kinds(split).into_iter().flat_map(of).collect()
 }
 
 fn dotted<'a>(family: &Family<'a>) -> Option<&'a str> {

@@ -150,7 +150,8 @@ impl<'a> Family<'a> {
             .filter(|row| row.cell.is_none() && row.axis == axis && row.metric == metric && row.fit == self.fit)
             .filter(|row| row.control_kind == kind && (row.control.is_some() || row.selectivity.is_some()) && also(row))
             .collect();
-        rows.sort_by_key(|row| row.depth);
+        rows.sort_by_key(|row| (row.depth, row.variant.as_str()));
+        rows.dedup_by_key(|row| (&row.site, &row.group, &row.split, &row.variant));
         rows
     }
 

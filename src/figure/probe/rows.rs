@@ -74,6 +74,8 @@ impl Measure {
             slot: slot[i],
             depth: depth[i],
             group: match (cells[i], background[i].as_deref()) {
+                // One patch alone is a mean over itself.
+                _ if group[i].starts_with("cell_") => group[i].clone(),
                 (None, Some("yes")) => format!("{}{MEAN}background patches", group[i]),
                 (None, Some("no")) => format!("{}{MEAN}patches with objects", group[i]),
                 _ => group[i].clone(),

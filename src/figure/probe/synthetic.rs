@@ -44,7 +44,7 @@ const GROUPS: [&str; 10] = [
 /// 4 + 1 + 7 sites.
 pub const SMALL: Shape = Shape { vision: 4, lm: 7, groups: 3, grid: 8, classes: SLOTS, axes: BOTH };
 /// 25 + 1 + 33 sites.
-pub const LARGE: Shape = Shape { vision: 25, lm: 33, groups: 4, grid: 24, classes: SLOTS, axes: BOTH };
+pub const LARGE: Shape = Shape { vision: 25, lm: 33, groups: 4, grid: 16, classes: SLOTS, axes: BOTH };
 pub const ONE_GROUP: Shape =
     Shape { vision: 1, lm: 1, groups: 1, grid: 2, classes: &["left", "right"], axes: &["horizontal"] };
 pub const MANY_GROUPS: Shape = Shape { groups: GROUPS.len(), grid: 12, ..SMALL };

@@ -108,7 +108,7 @@ pub fn judged(claim: &str) -> Option<&'static str> {
         "C2" => "the layout can be read where no object ever lies",
         "slot_absolute" => "the slot code is one of absolute positions",
         "slot_ordinal" => "the slot code is one of order",
-        "relation_at_objects" => "the relation can be read from the two objects, whatever they are",
+        "relation_at_objects" => "the network has learnt to hold the relation at the two objects, whatever they are",
         "answer_at_text" => "the answer has arrived in the text",
         "projector_loses" => "the projector loses what the encoder holds",
         "lm_adds" => "the language model adds to what the projector hands it",

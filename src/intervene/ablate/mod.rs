@@ -322,7 +322,10 @@ impl Design for Ablation {
     }
 
     fn missing(&self, batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
-        Ok(self.plans(batch)?.into_iter().flat_map(|plan| plan.missing).collect())
+        let mut missing: Vec<(usize, String)> = self.plans(batch)?.into_iter().flat_map(|plan| plan.missing).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        Ok(missing)
     }
 }
 

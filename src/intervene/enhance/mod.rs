@@ -8,7 +8,8 @@
 
 mod directions;
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -344,11 +345,21 @@ impl Enhancement {
         let alphas = if self.asked.random_alphas.is_empty() { alphas } else { &self.asked.random_alphas };
         for draw in 0..self.asked.random {
             let mut steps = Vec::with_capacity(real.len());
+            let mut shared: HashMap<(i16, Axis), Arc<Change>> = HashMap::new();
             for (player, fitted, real) in &real {
-                let (width, columns) = fitted.real.columns.dim();
-                let purpose = format!("random directions for {} at {site}", basis.name());
-                let random = Directions::random(normal(width, columns, &mut rng(batch.seed, &purpose, draw.into())));
-                steps.push((*player, as_far(change(player, &random, fitted)?, real)));
+                let null = || {
+                    let (width, columns) = fitted.real.columns.dim();
+                    let purpose = format!("random directions for {} at {site}", basis.name());
+                    let random = normal(width, columns, &mut rng(batch.seed, &purpose, draw.into()));
+                    change(player, &Directions::random(random), fitted)
+                };
+                let null = match (mode, shared.entry((player.fold, player.axis))) {
+                    // What is added depends on how many tokens a unit has, and on which side they lie.
+                    (Mode::Add | Mode::AddSigned, _) => null()?,
+                    (_, Entry::Occupied(known)) => known.get().clone(),
+                    (_, Entry::Vacant(new)) => new.insert(null()?).clone(),
+                };
+                steps.push((*player, as_far(null, real)));
             }
             doses(alphas, steps, Control::Random, Some(draw), arms);
         }

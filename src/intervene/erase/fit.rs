@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, Axis as Dimension};
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
 use super::{Concept, EraseSpec, Method};
-use crate::dataset::Axis;
+use crate::dataset::{Axis, Item};
 use crate::error::{Error, Result};
 use crate::intervene::observe::{ImageFolds, Sightings, look};
-use crate::intervene::{Bench, Change, Prompt};
+use crate::intervene::{Bench, Prompt};
 use crate::model::Site;
 use crate::stats::decomposition::{Eigen, eigen};
 use crate::stats::edit::random::{matched_subspace, subspace};
@@ -72,42 +73,51 @@ pub(super) struct Eraser {
     real: Form,
     /// `None` where the shuffled concept covaries with nothing.
     shuffled: Option<Form>,
-    /// Of the states that it was fitted to.
-    sigma: Eigen,
-    /// What it removes.
-    variance: f64,
+    /// Random ones of the same rank, by draw.
+    ranked: Vec<Form>,
+    /// Random ones of the same rank that remove the same variance, by draw.
+    matched: Vec<Form>,
 }
 
 impl Eraser {
-    /// The change that one of its kinds makes; `None` where there was nothing to erase.
-    pub fn change(
-        &self,
-        kind: Kind,
-        draw: Option<u32>,
+    /// With as many random ones of each kind as there are to be draws.
+    fn new(
+        real: Form,
+        shuffled: Option<Form>,
+        (covariance, sigma): (&Covariance, &Eigen),
+        draws: u32,
         (seed, purpose): (u64, &str),
-        on_device: impl Fn(&Form) -> Result<Change>,
-    ) -> Result<Option<Change>> {
-        let random = |matched: bool| -> Result<Option<Form>> {
-            let Form::LowRank { map, cells } = &self.real else { return Ok(None) };
-            if map.rank() == 0 {
-                return Ok(None);
-            }
-            let rng = &mut rng(seed, &format!("random subspace for {purpose}"), draw.unwrap_or(0).into());
-            let basis = match matched {
-                true => matched_subspace(&self.sigma, map.rank(), self.variance, rng).map(|matched| matched.basis),
-                false => subspace(map.width(), map.rank(), rng),
-            };
-            let basis = basis.map_err(|reason| Error::data(format!("random subspace for {purpose}: {reason}")))?;
-            Ok(Some(Form::LowRank { map: LowRank::projection(basis, map.mean.clone()), cells: cells.clone() }))
-        };
+    ) -> Result<Self, Degenerate> {
+        let mut eraser = Self { real, shuffled, ranked: Vec::new(), matched: Vec::new() };
+        let Form::LowRank { map, cells } = &eraser.real else { return Ok(eraser) };
+        if map.rank() == 0 {
+            return Ok(eraser);
+        }
+        let variance = map.removed_variance(covariance.xx.view());
+        let form = |basis| Form::LowRank { map: LowRank::projection(basis, map.mean.clone()), cells: cells.clone() };
+        let draw = |kind: &str, draw: u32| rng(seed, &format!("{kind} for {purpose}"), draw.into());
+        let draws = 0..draws;
+        let ranked = draws.clone().into_par_iter();
+        let ranked = ranked.map(|n| subspace(map.width(), map.rank(), &mut draw("random subspace", n)).map(form));
+        let matched = draws.into_par_iter().map(|n| {
+            let found = matched_subspace(sigma, map.rank(), variance, &mut draw("matched subspace", n))?;
+            Ok(form(found.basis))
+        });
+        let (ranked, matched) = (ranked.collect::<Result<_, _>>()?, matched.collect::<Result<_, Degenerate>>()?);
+        eraser = Self { ranked, matched, ..eraser };
+        Ok(eraser)
+    }
+
+    /// One of its kinds; `None` where there was nothing to erase.
+    pub fn form(&self, kind: Kind, draw: Option<u32>) -> Option<&Form> {
+        let drawn = draw.unwrap_or(0) as usize;
         let form = match kind {
-            Kind::Real => Some(self.real.clone()),
-            Kind::Shuffled => self.shuffled.clone(),
-            Kind::RandomRank => random(false)?,
-            Kind::RandomVariance => random(true)?,
+            Kind::Real => Some(&self.real),
+            Kind::Shuffled => self.shuffled.as_ref(),
+            Kind::RandomRank => self.ranked.get(drawn),
+            Kind::RandomVariance => self.matched.get(drawn),
         };
-        let nothing = |form: &Form| matches!(form, Form::LowRank { map, .. } if map.rank() == 0);
-        form.filter(|form| !nothing(form)).as_ref().map(on_device).transpose()
+        form.filter(|form| !matches!(form, Form::LowRank { map, .. } if map.rank() == 0))
     }
 }
 
@@ -127,10 +137,7 @@ pub(super) fn fit(
     asked: &EraseSpec,
     folds: &ImageFolds,
 ) -> Result<BTreeMap<Key, Eraser>> {
-    let mut names: Vec<String> =
-        bench.items.iter().flat_map(|item| item.objects.iter().map(|object| object.name.clone())).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names = names(bench.items);
     let mut erasers = BTreeMap::new();
     let sightings = match asked.methods.contains(&Method::Inlp) {
         true => Some(Sightings::of(bench, sites, folds)?),
@@ -200,18 +207,34 @@ pub(super) fn fit(
                         _ => form(&covariance)?,
                     };
                     let Some(real) = real else { continue };
-                    let variance = match &real {
-                        Form::LowRank { map, .. } => map.removed_variance(covariance.xx.view()),
-                        Form::Oracle { .. } => 0.0,
-                    };
                     let shuffled = shuffled.as_ref().map(form).transpose()?.flatten();
-                    let eraser = Eraser { real, shuffled, sigma: sigma.clone(), variance };
+                    let purpose = format!("{concept} at {site}, fold {fold}");
+                    let random = if method == Method::Oracle { 0 } else { asked.random };
+                    let eraser = Eraser::new(real, shuffled, (&covariance, &sigma), random, (bench.seed, &purpose));
+                    let eraser = eraser.map_err(place)?;
                     erasers.insert(Key { site, concept, method, fold, axis }, eraser);
                 }
             }
         }
+        for &method in &asked.methods {
+            if !erasers.keys().any(|key: &Key| (key.concept, key.method) == (concept, method)) {
+                return Err(Error::data(format!(
+                    "`{concept}` does not vary over the images, or nothing varies with it"
+                ))
+                .with_help("take more items, or leave the concept out"));
+            }
+        }
     }
     Ok(erasers)
+}
+
+/// All objects' names, in alphabetical order.
+pub(super) fn names(items: &[Item]) -> Vec<String> {
+    let mut names: Vec<String> =
+        items.iter().flat_map(|item| item.objects.iter().map(|object| object.name.clone())).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn named(word: &'static str) -> Option<Axis> {
@@ -283,12 +306,20 @@ fn gather(
                 z.select(Dimension(0), &order)
             }
         };
-        // Images of one axis may have other numbers of classes; the concept's width is that of the first.
         let fresh = || Gathered {
             real: Moments::new(states.ncols(), z.ncols()),
             shuffled: Moments::new(states.ncols(), z.ncols()),
         };
         let part = parts.entry((site, fold, axis)).or_insert_with(fresh);
+        if part.real.concept() != z.ncols() {
+            return Err(Error::usage(format!(
+                "`{concept}` has {} values in image `{}` and {} in others",
+                z.ncols(),
+                prompt.item.image,
+                part.real.concept()
+            ))
+            .with_help("erase in items with equally many objects: name one source as `dataset`"));
+        }
         // About the means of their own fold, so that no fold knows of another.
         let means = cells.and_then(|cells| cells.mean(site, |other| other == fold));
         let centred = means.map_or_else(|| states.clone(), |means| states - &means);

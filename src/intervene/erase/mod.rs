@@ -16,21 +16,26 @@
 
 mod concept;
 mod fit;
+mod residual;
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 pub use concept::Concept;
-use fit::{Eraser, Key, Kind};
+use fit::{Eraser, Form, Key, Kind};
 
+use super::linear::Both;
 use super::observe::{ImageFolds, token_sites};
 use super::{
-    Arm, Batch, Bench, Change, Control, Design, Dose, Labels, Prompt, Region, Role, Source, Step, Unit, Units, steer,
+    Arm, Batch, Bench, Change, Control, DecodedRow, Design, Dose, Labels, Prompt, Region, Role, Source, Step, Unit,
+    Units, steer,
 };
-use crate::dataset::Item;
+use crate::dataset::{Axis, Item};
 use crate::error::{Error, Result};
 use crate::model::{Site, VisionLanguage};
 use crate::processor::Group;
@@ -57,6 +62,10 @@ pub struct EraseSpec {
     /// Random subspaces of each kind, for LEACE and INLP at most 100 are usual.
     #[serde(default = "hundred")]
     pub random: u32,
+    /// Sites at which fresh readers, linear and with a hidden layer, are fitted to the objects' tokens after erasing: does
+    /// the concept come back?
+    #[serde(default)]
+    pub read: Vec<SitePattern>,
     /// Classifiers that INLP removes at most.
     #[serde(default = "sixteen")]
     pub rounds: usize,
@@ -124,11 +133,17 @@ pub struct Erasure {
     asked: EraseSpec,
     folds: ImageFolds,
     erasers: BTreeMap<Key, Eraser>,
+    decoded: Vec<DecodedRow>,
 }
 
 impl EraseSpec {
     pub fn design(&self) -> Box<dyn Design> {
-        Box::new(Erasure { asked: self.clone(), folds: ImageFolds::default(), erasers: BTreeMap::new() })
+        Box::new(Erasure {
+            asked: self.clone(),
+            folds: ImageFolds::default(),
+            erasers: BTreeMap::new(),
+            decoded: Vec::new(),
+        })
     }
 
     fn check(&self) -> Result<()> {
@@ -171,6 +186,9 @@ impl Design for Erasure {
     fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.asked.check()?;
         token_sites(&self.asked.sites, source.sites)?;
+        if !self.asked.read.is_empty() {
+            token_sites(&self.asked.read, source.sites)?;
+        }
         self.folds = ImageFolds::deal(source.items, self.asked.folds, source.seed)?;
         let items = source.items.iter().take(source.limit.unwrap_or(usize::MAX));
         let unit = |item: &Item| Unit { fold: self.folds.of(&item.image), ..Unit::alone(item) };
@@ -183,7 +201,16 @@ impl Design for Erasure {
         sites.sort_unstable();
         sites.dedup();
         self.erasers = fit::fit(bench, &sites, &self.asked, &self.folds)?;
+        self.decoded = residual::read(self, bench)?;
         Ok(())
+    }
+
+    fn decoded(&self) -> &[DecodedRow] {
+        &self.decoded
+    }
+
+    fn decodes(&self) -> bool {
+        !self.asked.read.is_empty()
     }
 
     fn arms(&self, batch: &Batch<'_>) -> Result<Vec<Arm>> {
@@ -236,99 +263,126 @@ impl Erasure {
         batch: &Batch<'_>,
         sites: &[Site],
         scope: Region,
-        (concept, method): (Concept, Method),
+        what: (Concept, Method),
         (kind, draw): (Kind, Option<u32>),
     ) -> Result<Option<Arm>> {
-        let device = batch.model.device();
-        let (mut units, mut positions) = (Vec::new(), Vec::new());
-        let mut steps: Vec<Vec<Step>> = vec![Vec::new(); sites.len()];
+        let mut players = Vec::with_capacity(batch.live.len());
         for &unit in &batch.live {
-            let prompt = batch.prompt(Role::Clean, unit)?;
             let Unit { pair, fold, axis, .. } = &batch.units[unit];
-            let (Some(fold), Some(axis)) = (*fold, *axis) else { continue };
-            let patches = scope.at(Site::ProjectorOut, prompt, *pair, batch.seed);
-            if patches.is_empty() {
-                continue;
+            if let (Some(fold), Some(axis)) = (*fold, *axis) {
+                let prompt = batch.prompt(Role::Clean, unit)?;
+                players.push((unit, Player { prompt, pair: *pair, fold, axis }));
             }
-            let key = |site: Site| Key { site, concept, method, fold, axis: concept.axis(axis) };
-            let erasers: Option<Vec<&Eraser>> = sites.iter().map(|&site| self.erasers.get(&key(site))).collect();
-            let Some(erasers) = erasers else { continue };
-            let mut changes = Vec::with_capacity(sites.len());
-            for (eraser, &site) in erasers.iter().zip(sites) {
-                let purpose = format!("{concept} {} at {site}, fold {fold}", method.name());
-                changes.extend(eraser.change(kind, draw, (batch.seed, &purpose), |eraser| {
-                    self.device_change(eraser, prompt, concept, &patches, &device)
-                })?);
-            }
-            // An eraser that found nothing to erase makes no arm.
-            if changes.len() < sites.len() {
-                continue;
-            }
-            for (steps, change) in steps.iter_mut().zip(changes) {
-                steps.push(Step { change: Arc::new(change), as_far_as: None });
-            }
-            units.push(unit);
-            positions.push(patches);
         }
-        if units.is_empty() {
-            return Ok(None);
-        }
+        let cast: Vec<&Player> = players.iter().map(|(_, player)| player).collect();
+        let erasing = self.erasing(&cast, sites, scope, what, (kind, draw), (batch.seed, &batch.model.device()))?;
+        let Some(Erasing { reached, written, hook }) = erasing else { return Ok(None) };
+        let (concept, method) = what;
         let (control, basis) = match kind {
             Kind::Real => (Control::None, concept.to_string()),
             Kind::Shuffled => (Control::Shuffled, concept.to_string()),
             Kind::RandomRank => (Control::Random, format!("{concept}, same rank")),
             Kind::RandomVariance => (Control::Random, format!("{concept}, same variance")),
         };
-        let arm = match self.asked.from {
-            From::Site => method.name().to_string(),
-            From::Onwards => format!("{}+onwards", method.name()),
+        let labels = Labels {
+            control,
+            window: sites.len(),
+            basis: Some(basis),
+            draw,
+            ..Labels::new(self.arm_name(method), sites[0], scope)
         };
-        let labels =
-            Labels { control, window: sites.len(), basis: Some(basis), draw, ..Labels::new(arm, sites[0], scope) };
-        // The prompt's positions differ from the image's own where the site holds patches alone.
-        let at: Vec<Vec<Vec<usize>>> = sites
-            .iter()
-            .map(|&site| {
-                units
-                    .iter()
-                    .map(|&unit| {
-                        Ok(scope.at(site, batch.prompt(Role::Clean, unit)?, batch.units[unit].pair, batch.seed))
-                    })
-                    .collect()
-            })
-            .collect::<Result<_>>()?;
-        let written = at[0].clone();
-        let dose = Dose { dose: -1.0, length: Length::Free };
-        let hooks =
-            sites.iter().zip(at).zip(steps).map(|((&site, at), steps)| steer(vec![site], at, vec![steps], dose));
-        Ok(Some(Arm { labels, units, written, hook: Box::new(super::linear::Both::new(hooks.collect())) }))
+        let units = reached.into_iter().map(|at| players[at].0).collect();
+        Ok(Some(Arm { labels, units, written, hook: Box::new(hook) }))
     }
 
-    /// What one eraser does to one unit's patches.
-    fn device_change(
-        &self,
-        eraser: &fit::Form,
-        prompt: &Prompt,
-        concept: Concept,
-        patches: &[usize],
-        device: &burn::tensor::Device,
-    ) -> Result<Change> {
-        Ok(match eraser {
-            fit::Form::LowRank { map, cells: None } => Change::low_rank(map, device),
-            fit::Form::LowRank { map, cells: Some(cells) } => {
-                if patches.iter().any(|&patch| patch >= cells.nrows()) {
-                    return Err(Error::data(format!("image `{}` has more patches than others", prompt.item.image)));
-                }
-                Change::low_rank_about(map, &cells.select(ndarray::Axis(0), patches), device)
-            }
-            fit::Form::Oracle { oracle, names } => {
-                let z = concept.of(prompt, names);
-                let z = z.map(|z| z.select(ndarray::Axis(0), patches));
-                let z = z.unwrap_or_else(|| {
-                    Array2::from_shape_fn((patches.len(), oracle.mean.len()), |(_, k)| oracle.mean[k])
-                });
-                Change::constant(&oracle.prediction(z.view()), device)
-            }
-        })
+    fn arm_name(&self, method: Method) -> String {
+        match self.asked.from {
+            From::Site => method.name().to_string(),
+            From::Onwards => format!("{}+onwards", method.name()),
+        }
     }
+
+    /// The hook that erases from those of the prompts that have such tokens and an eraser; `None` where none has.
+    fn erasing(
+        &self,
+        players: &[&Player<'_>],
+        sites: &[Site],
+        scope: Region,
+        (concept, method): (Concept, Method),
+        (kind, draw): (Kind, Option<u32>),
+        (seed, device): (u64, &Device),
+    ) -> Result<Option<Erasing>> {
+        let mut reached = Vec::new();
+        let mut steps: Vec<Vec<Step>> = vec![Vec::new(); sites.len()];
+        let mut positions: Vec<Vec<Vec<usize>>> = vec![Vec::new(); sites.len()];
+        let mut shared: HashMap<(usize, i16, Axis), Arc<Change>> = HashMap::new();
+        for (index, Player { prompt, pair, fold, axis }) in players.iter().enumerate() {
+            let patches = scope.at(Site::ProjectorOut, prompt, *pair, seed);
+            if patches.is_empty() {
+                continue;
+            }
+            let key = |site: Site| Key { site, concept, method, fold: *fold, axis: concept.axis(*axis) };
+            let form = |&site: &Site| self.erasers.get(&key(site)).and_then(|eraser| eraser.form(kind, draw));
+            let forms: Option<Vec<&Form>> = sites.iter().map(form).collect();
+            // An eraser that found nothing to erase erases nothing.
+            let Some(forms) = forms else { continue };
+            for (at, form) in forms.into_iter().enumerate() {
+                let change = || on_device(form, prompt, concept, &patches, device).map(Arc::new);
+                let change = match form {
+                    // The same for every unit of a fold and axis.
+                    Form::LowRank { cells: None, .. } => match shared.entry((at, *fold, *axis)) {
+                        Entry::Occupied(known) => known.get().clone(),
+                        Entry::Vacant(new) => new.insert(change()?).clone(),
+                    },
+                    _ => change()?,
+                };
+                steps[at].push(Step { change, as_far_as: None });
+                // The prompt's positions differ from the image's own where the site holds patches alone.
+                positions[at].push(scope.at(sites[at], prompt, *pair, seed));
+            }
+            reached.push(index);
+        }
+        if reached.is_empty() {
+            return Ok(None);
+        }
+        let written = positions[0].clone();
+        let dose = Dose { dose: -1.0, length: Length::Free };
+        let hooks = sites.iter().zip(positions).zip(steps);
+        let hooks = hooks.map(|((&site, at), steps)| steer(vec![site], at, vec![steps], dose)).collect();
+        Ok(Some(Erasing { reached, written, hook: Both::new(hooks) }))
+    }
+}
+
+/// A prompt from which something is erased.
+struct Player<'a> {
+    prompt: &'a Prompt,
+    pair: [usize; 2],
+    fold: i16,
+    axis: Axis,
+}
+
+/// What erases, from which of the prompts, at which positions of the first site.
+struct Erasing {
+    reached: Vec<usize>,
+    written: Vec<Vec<usize>>,
+    hook: Both,
+}
+
+/// What one eraser does to one unit's patches.
+fn on_device(form: &Form, prompt: &Prompt, concept: Concept, patches: &[usize], device: &Device) -> Result<Change> {
+    Ok(match form {
+        Form::LowRank { map, cells: None } => Change::low_rank(map, device),
+        Form::LowRank { map, cells: Some(cells) } => {
+            if patches.iter().any(|&patch| patch >= cells.nrows()) {
+                return Err(Error::data(format!("image `{}` has more patches than others", prompt.item.image)));
+            }
+            Change::low_rank_about(map, &cells.select(ndarray::Axis(0), patches), device)
+        }
+        Form::Oracle { oracle, names } => {
+            let own = concept.of(prompt, names).map(|z| z.select(ndarray::Axis(0), patches));
+            // Where the image does not have the concept, nothing is predicted beyond the mean.
+            let mean = || Array2::from_shape_fn((patches.len(), oracle.mean.len()), |(_, k)| oracle.mean[k]);
+            Change::constant(&oracle.prediction(own.unwrap_or_else(mean).view()), device)
+        }
+    })
 }

@@ -117,6 +117,16 @@ impl Design for KnockoutSpec {
         Ok(Units { units: items.map(Unit::alone).collect(), dropped: Vec::new() })
     }
 
+    fn missing(&self, batch: &Batch<'_>) -> Result<Vec<(usize, String)>> {
+        let mut missing = Vec::new();
+        for &edge in &self.edges {
+            let found = self.blocked(edge, batch, None)?;
+            let lacks = batch.live.iter().filter(|unit| !found.iter().any(|(known, _)| known == *unit));
+            missing.extend(lacks.map(|&unit| (unit, format!("`{edge}` blocks nothing"))));
+        }
+        Ok(missing)
+    }
+
     fn arms(&self, batch: &Batch<'_>) -> Result<Vec<Arm>> {
         let windows = self.layers(&batch.model.sites())?;
         let tokens = batch.live.first().map(|&unit| batch.prompt(Role::Clean, unit)).transpose()?;

@@ -31,27 +31,23 @@ fn claims<'a>(family: &Family<'a>) -> Vec<&'a Claim> {
 
 /// The verdicts of the claims table, as they are.
 fn verdict(families: &[Family]) -> Verdict {
-    let of = |wanted: &str| {
-        let mut names: Vec<&str> = families
-            .iter()
-            .flat_map(claims)
-            .filter(|claim| claim.verdict == wanted)
-            .map(|claim| claim.claim.as_str())
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        let names: Vec<String> = names.into_iter().map(|name| name.replace('_', " ")).collect();
-        (!names.is_empty()).then(|| format!("{}: {}.", wording::capital(wanted), wording::list(&names)))
-    };
-    let short: Vec<String> = ["supported", "refuted", "undecided"].into_iter().filter_map(of).collect();
-    if short.is_empty() {
+    let all: Vec<&Claim> = families.iter().flat_map(claims).collect();
+    if all.is_empty() {
         return Verdict { short: "Nothing decided.".into(), long: "The study’s probes test no claim.".into() };
     }
+    let of = |verdict: &str| all.iter().filter(|claim| claim.verdict == verdict).count();
+    let short = format!(
+        "Of {} tests of claims {} are supported, {} refuted, {} undecided.",
+        all.len(),
+        of("supported"),
+        of("refuted"),
+        of("undecided")
+    );
     let told = families.iter().filter(|family| !claims(family).is_empty()).map(|family| {
         let several = family.axes().len() > 1;
         format!("Probe “{}” at {} {}.", family.name, family.site(), verdicts(&claims(family), several))
     });
-    Verdict { short: short.join(" "), long: told.collect::<Vec<_>>().join(" ") }
+    Verdict { short, long: told.collect::<Vec<_>>().join(" ") }
 }
 
 /// A line a claim: what was tried, what came out, and why that is so.

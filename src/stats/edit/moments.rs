@@ -57,6 +57,11 @@ impl Moments {
         self.n
     }
 
+    /// Columns of the concept.
+    pub fn concept(&self) -> usize {
+        self.mean_z.len()
+    }
+
     /// The mean state, `[width]`.
     pub fn mean(&self) -> &Array1<f64> {
         &self.mean_x

@@ -43,6 +43,8 @@ pub struct Matched {
 
 /// Beyond this power the subspace hardly turns any more.
 const STEEPEST: f64 = 64.0;
+/// Exact to about 1e-9 of the power.
+const HALVINGS: usize = 32;
 
 /// Draws `k` directions from a normal distribution whose covariance is `Sigma^t`, and turns `t` until the subspace that they
 /// span holds `variance`: small `t` leans towards the narrow directions of the states, large `t` towards the wide ones.
@@ -60,11 +62,22 @@ pub fn matched_subspace(sigma: &Eigen, k: usize, variance: f64, rng: &mut impl R
         let factor = widths.mapv(|width| width.powf(t / 2.0 / steps.max(1.0))).insert_axis(Axis(1));
         (0..steps as usize).try_fold(draw.clone(), |basis, _| super::gain::basis((&basis * &factor).view()))
     };
-    // The subspace changes smoothly with t.
-    let (mut low, mut high) = (-STEEPEST, STEEPEST);
-    for _ in 0..50 {
+    // The subspace changes smoothly with t, and what it holds rises with it: bracket the power, then halve.
+    let holds = |t: f64| -> Result<bool, Degenerate> { Ok(held(&tilted(t)?, sigma) >= variance) };
+    let (mut low, mut high) = (0.0, 1.0);
+    if holds(0.0)? {
+        (low, high) = (-1.0, 0.0);
+        while low > -STEEPEST && holds(low)? {
+            (low, high) = (2.0 * low, low);
+        }
+    } else {
+        while high < STEEPEST && !holds(high)? {
+            (low, high) = (high, 2.0 * high);
+        }
+    }
+    for _ in 0..HALVINGS {
         let middle = (low + high) / 2.0;
-        if held(&tilted(middle)?, sigma) < variance { low = middle } else { high = middle }
+        if holds(middle)? { high = middle } else { low = middle }
     }
     let basis = tilted(high)?;
     Ok(Matched { variance: held(&basis, sigma), basis: sigma.vectors.dot(&basis) })

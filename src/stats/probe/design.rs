@@ -80,9 +80,7 @@ impl Design {
             x
         };
         let (train, test) = (standard(&fold.train), standard(&fold.test));
-        if let Some(&row) = fold.test.iter().find(|&&row| rows.x.row(row).iter().any(|value| !value.is_finite())) {
-            return Err(Undefined::NonFinite { row });
-        }
+        finite(rows, &fold.test)?;
         let (train_x, test_x, spread, back) = if train.ncols() <= train.nrows() {
             let (axes, spread) = axes(gram(train.transpose()))?;
             (times(train.as_ref(), axes.as_ref()), times(test.as_ref(), axes.as_ref()), spread, Back::Turn(axes))
@@ -157,16 +155,21 @@ pub(super) fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((rows, columns), |(i, j)| out[i * columns + j])
 }
 
+/// The rows hold numbers.
+pub(super) fn finite(rows: Rows, of: &[usize]) -> Result<(), Undefined> {
+    match of.iter().find(|&&row| rows.x.row(row).iter().any(|value| !value.is_finite())) {
+        Some(&row) => Err(Undefined::NonFinite { row }),
+        None => Ok(()),
+    }
+}
+
 /// Mean and variance of each column over the rows to fit on.
 pub(super) fn moments(rows: Rows, train: &[usize]) -> Result<(Array1<f64>, Array1<f64>), Undefined> {
+    finite(rows, train)?;
     let n = train.len() as f64;
     let mut mean = Array1::<f64>::zeros(rows.x.ncols());
     for &row in train {
-        let values = rows.x.row(row);
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(Undefined::NonFinite { row });
-        }
-        mean.zip_mut_with(&values, |sum, &value| *sum += f64::from(value));
+        mean.zip_mut_with(&rows.x.row(row), |sum, &value| *sum += f64::from(value));
     }
     mean /= n;
     let mut variance = Array1::<f64>::zeros(mean.len());

@@ -61,9 +61,8 @@ fn is_chance(accuracy: f64, n: usize) -> bool {
 #[test]
 fn every_fit_finds_what_is_planted() {
     let study = Study::new(90, 2, 20, 5.0, 3);
-    // The middle class lies between the others, where a score against the rest is weak; 200 small steps go some of the way.
-    let fits =
-        [(Fit::Standard, 0.95), (Fit::MeanDifference, 0.6), (Fit::NearestCentroid, 0.7), (Fit::Paper { seed: 0 }, 0.5)];
+    // The middle class lies between the others, where a score against the rest is weak.
+    let fits = [(Fit::Standard, 0.95), (Fit::MeanDifference, 0.6), (Fit::NearestCentroid, 0.7)];
     for (fit, least) in fits {
         let accuracy = study.accuracy(fit);
         assert!(accuracy > least, "{fit:?}: {accuracy}");
@@ -167,6 +166,11 @@ fn what_gives_no_number_says_why() {
     let mut broken = study.x.clone();
     broken[[5, 2]] = f32::NAN;
     assert_eq!(fit(&broken, &study.y, &folds, &inner), Some(Undefined::NonFinite { row: 5 }));
+    let rows = Rows { x: broken.view(), groups: &study.groups };
+    for direct in [Fit::Paper { seed: 0 }, Fit::MeanDifference, Fit::NearestCentroid] {
+        let fitted = cross_validate(rows, study.labels(), &folds, direct, &inner);
+        assert_eq!(fitted.err(), Some(Undefined::NonFinite { row: 5 }));
+    }
     let few = Inner { folds: 16, ..Inner::default() };
     assert_eq!(fit(&study.x, &study.y, &folds, &few), Some(Undefined::TooFewGroups { groups: 15, folds: 16 }));
     let negative = Inner { lambdas: vec![1.0, -1.0], ..Inner::default() };

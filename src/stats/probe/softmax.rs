@@ -120,15 +120,16 @@ impl Problem<'_> {
         self.norm(&self.gradient(&p, w))
     }
 
-    /// The summed objective.
-    pub fn objective(&self, logits: &Mat<f64>, w: &Mat<f64>) -> f64 {
-        let divisors = normalise(&mut logits.clone());
+    /// Probabilities of the rows' classes, and the summed objective.
+    pub fn evaluate(&self, logits: &Mat<f64>, w: &Mat<f64>) -> (Mat<f64>, f64) {
+        let mut p = logits.clone();
+        let divisors = normalise(&mut p);
         let surprise: f64 =
             divisors.iter().zip(self.y).enumerate().map(|(row, (log, &y))| log - logits[(row, y)]).sum();
         let squares: f64 = (0..self.classes)
             .map(|class| w.col_as_slice(class)[..self.spread.len()].iter().map(|w| w * w).sum::<f64>())
             .sum();
-        surprise + 0.5 * self.alpha() * squares
+        (p, surprise + 0.5 * self.alpha() * squares)
     }
 
     pub fn not_converged(&self, gradient: f64) -> Undefined {
