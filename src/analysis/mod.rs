@@ -13,7 +13,9 @@ mod condition;
 pub mod effects;
 pub mod frames;
 pub mod gallery;
+pub mod golden;
 pub mod headline;
+pub mod lens;
 mod params;
 #[cfg(test)]
 mod planted;
@@ -128,6 +130,10 @@ pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBu
     }
     if frames.effects {
         written.extend(effects::run(&frames, params, &run_dir.join("tables"))?);
+        written.extend(golden::run(&frames, &run_dir.join("tables"))?);
+    }
+    if frames.lens {
+        written.extend(lens::run(&frames, params, &run_dir.join("tables"))?);
     }
     Ok(written)
 }

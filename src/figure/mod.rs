@@ -10,6 +10,7 @@
 //! | [`heads`] | the same for every head of every layer |
 //! | [`gallery`] | single attention rows on their images |
 //! | [`probe`] | what linear probes read, where, and beside which controls: a figure a file |
+//! | [`effect`] | what interventions did to the answers: a figure a file |
 //!
 //! A figure puts [`panels`] on a [`page`]; panels leave marks on a [`canvas`], which [`png`] and [`svg`] turn into files
 //! through plotters. [`theme`], [`font`] and [`wording`] keep colours, type and names the same everywhere.
@@ -20,6 +21,7 @@ pub mod attention_share;
 pub mod axis;
 pub mod canvas;
 pub mod correctness;
+pub mod effect;
 pub mod font;
 pub mod frames;
 pub mod gallery;

@@ -91,6 +91,7 @@ fn save(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::effect::synthetic as effects;
     use crate::figure::probe::synthetic as probes;
     use crate::figure::synthetic::{self, SMALL};
 
@@ -190,6 +191,47 @@ mod tests {
             ["*Attention location*", "*Probes*", "figures/correctness", "figures/gallery", "figures/probe-slot-depth"];
         assert!(order.map(place).is_sorted());
         assert!(place("Attention is not use.") < place("Readable is not used."));
+    }
+
+    #[test]
+    fn a_run_of_interventions_opens_with_its_claims() {
+        let run = tempfile::tempdir().unwrap();
+        synthetic::write(run.path(), SMALL);
+        forget_attention(run.path());
+        effects::write(run.path(), effects::SMALL);
+        let html = fs::read_to_string(write(run.path(), &|_| None).unwrap()).unwrap();
+        let summary = fs::read_to_string(run.path().join("summary.md")).unwrap();
+        assert_eq!(html.matches("src=\"data:image/png;base64,").count(), 23);
+        let place = |part: &str| summary.find(part).unwrap_or_else(|| panic!("no {part}"));
+        let titles =
+            ["*Claims*", "*Patching*", "*Ablation and knockout*", "*Enhancement*", "*Erasure*", "*Logit lens*"];
+        assert!(titles.map(place).is_sorted());
+        for part in [
+            "**Supported: C3 and C4. Refuted: C2. Undecided: C5 and C6.**",
+            "**Objects’ tokens do not suffice where the language model begins.",
+            "**Without place, accuracy stays above chance.",
+            "**Enhancement raises accuracy and more than random directions do.**",
+            "**12 of 12 erasures cost accuracy beyond random subspaces",
+            "**At the last token the right answer leads beyond the blank image from slot 0 on.**",
+            "Golden pairs: 180 of 200",
+            "A dormant pathway",
+        ] {
+            assert!(summary.to_lowercase().contains(&part.to_lowercase()), "no {part} in {summary}");
+        }
+    }
+
+    #[test]
+    fn an_intervention_brings_its_own_section_and_no_other() {
+        let run = tempfile::tempdir().unwrap();
+        synthetic::write(run.path(), SMALL);
+        forget_attention(run.path());
+        effects::write(run.path(), effects::SMALL);
+        for table in ["effects", "claims"] {
+            fs::remove_file(run.path().join(format!("tables/{table}.parquet"))).unwrap();
+        }
+        write(run.path(), &|_| None).unwrap();
+        let summary = fs::read_to_string(run.path().join("summary.md")).unwrap();
+        assert!(summary.contains("figures/lens-slots.png") && !summary.contains("Patching"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub struct Section {
     pub title: &'static str,
     /// A run that has none of these tables has no such section; one that has some of them is broken.
     pub tables: &'static [&'static str],
-    pub read: fn(&Run) -> Result<Content>,
+    /// None where its tables are there but hold nothing of this section.
+    pub read: fn(&Run) -> Result<Option<Content>>,
 }
 
 /// A run folder, and the pictures of its items as far as they are at hand.
@@ -54,6 +55,6 @@ impl Section {
     /// A table that is missing while others of the section are there; one that cannot be read.
     pub fn of(&self, run: &Run) -> Result<Option<Content>> {
         let asked = self.tables.iter().any(|name| table::exists(run.folder, name));
-        asked.then(|| (self.read)(run)).transpose()
+        if asked { (self.read)(run) } else { Ok(None) }
     }
 }

@@ -74,7 +74,7 @@ pub const MEASURES: &[Measure] = &[
     mean(
         "relative_change",
         |effect, _| (effect.p_right_before > 0.0).then(|| (effect.p_right / effect.p_right_before - 1.0, 1.0)),
-        Tail::None,
+        Tail::UpperIfEnhanced,
     ),
     mean("ld", |effect, _| one(effect.ld?), Tail::None),
     mean("ld_change", |effect, _| one(effect.ld? - effect.ld_before?), Tail::UpperIfEnhanced),

@@ -25,7 +25,8 @@
 //! * 95 % intervals: bootstrap over images, the same draws for every cell, so cells of one study are paired.
 //! * Random, shuffled, wrong-axis and other-item arms are rows of their own (`control`). Where a control was drawn many
 //!   times, the real row says where it stands among the draws: null_lo and null_hi hold the middle 90 %, p_null =
-//!   (1 + draws at least as extreme) / (1 + draws).
+//!   (1 + draws at least as extreme) / (1 + draws). Of several kinds of draws (random subspaces of equal rank, and of equal
+//!   rank and variance) it is the kind that the real one stands out from least.
 //! * `p_mcnemar`: exact, over units whose answer changed.
 //! * Intervals and p hold for one cell; a sweep looks at many.
 //!
@@ -95,8 +96,8 @@ pub fn rows(effects: &Effects, chance: &[f64], params: &Params) -> Vec<Row> {
 struct Cells {
     /// Key and its measurements, in order of appearance.
     real: Vec<(usize, Vec<usize>)>,
-    /// By key of the real thing: each draw's measurements, of every control that was drawn.
-    nulls: HashMap<usize, Vec<Vec<usize>>>,
+    /// By key of the real thing: of every control that was drawn, each draw's measurements.
+    nulls: HashMap<usize, Vec<Vec<Vec<usize>>>>,
 }
 
 impl Cells {
@@ -116,9 +117,9 @@ impl Cells {
         }
         let mut in_order: Vec<_> = drawn.into_iter().collect();
         in_order.sort();
-        let mut nulls: HashMap<usize, Vec<Vec<usize>>> = HashMap::new();
-        for ((target, _, _), of) in in_order {
-            nulls.entry(target).or_default().push(of);
+        let mut nulls: HashMap<usize, Vec<Vec<Vec<usize>>>> = HashMap::new();
+        for same in in_order.chunk_by(|one, other| (one.0.0, one.0.1) == (other.0.0, other.0.1)) {
+            nulls.entry(same[0].0.0).or_default().push(same.iter().map(|(_, of)| of.clone()).collect());
         }
         real.retain(|(_, of)| !of.is_empty());
         Self { real, nulls }
@@ -129,7 +130,7 @@ struct Judge<'a> {
     effects: &'a Effects,
     chance: &'a [f64],
     replicates: &'a Replicates,
-    nulls: Option<&'a Vec<Vec<usize>>>,
+    nulls: Option<&'a Vec<Vec<Vec<usize>>>>,
 }
 
 impl Judge<'_> {
@@ -152,13 +153,17 @@ impl Judge<'_> {
             if estimate.n == 0 {
                 return None;
             }
-            let draws = self.nulls.into_iter().flatten().filter(|_| measure.tail != Tail::None);
-            let draws: Vec<f64> = draws.filter_map(|of| self.drawn(measure, of, stratum)).collect();
+            let kinds = self.nulls.into_iter().flatten().filter(|_| measure.tail != Tail::None);
+            let nulls = kinds.filter_map(|draws| {
+                let draws: Vec<f64> = draws.iter().filter_map(|of| self.drawn(measure, of, stratum)).collect();
+                Null::of(estimate.value, &draws, measure.tail, &key.kind)
+            });
             Some(Row {
                 key: key.clone(),
                 stratum: name.to_owned(),
                 measure: measure.name,
-                null: Null::of(estimate.value, &draws, measure.tail, &key.kind),
+                // Of several kinds of draws the one that it stands out from least.
+                null: nulls.max_by(|one, other| one.p.partial_cmp(&other.p).unwrap_or(std::cmp::Ordering::Equal)),
                 p_mcnemar: (measure.name == "net").then(|| changes.p_value()),
                 estimate,
             })

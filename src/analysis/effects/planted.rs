@@ -115,6 +115,26 @@ fn null_draws_say_where_the_real_one_stands() {
 }
 
 #[test]
+fn of_two_kinds_of_draws_the_one_that_beats_more_counts() {
+    let mut real = key("image", 0, "none");
+    real.basis = "slot".into();
+    let random = |basis: &str| Key { control: "random".into(), basis: basis.into(), ..real.clone() };
+    let mut noise = rng(7, "planted kinds", 0);
+    let mut effects = world(&[(real.clone(), 0.5)]);
+    effects.keys.extend([random("slot, same rank"), random("slot, same variance")]);
+    for draw in 0..20 {
+        for (key, shift) in [(1, 0.0), (2, 0.8)] {
+            let drawn = (0..PAIRS).map(|unit| Effect { draw: Some(draw), ..effect(&mut noise, key, unit, shift) });
+            effects.rows.extend(drawn.collect::<Vec<_>>());
+        }
+    }
+    let rows = rows(&effects, &[0.25; PAIRS], &params());
+    let null = row(&rows, "image", 0, "all", "shift").null.unwrap();
+    assert_eq!((null.draws, null.p), (20, Some(1.0)));
+    assert!(null.range.lo > 0.7, "{null:?}");
+}
+
+#[test]
 fn turns_are_slots_not_points() {
     let shifts = [(2, 0.0), (3, 0.9), (5, 1.0), (6, 0.1)];
     let cells: Vec<_> = shifts.iter().map(|&(slot, shift)| (key("strip", slot, "none"), shift)).collect();

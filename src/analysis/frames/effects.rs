@@ -43,9 +43,11 @@ impl Key {
         Self { dose: None, ..self.clone() }
     }
 
-    /// The key of the real thing that this one is a control of.
+    /// The key of the real thing that this one is a control of. What a random subspace has in common with an eraser
+    /// stands behind a comma in its basis.
     pub fn uncontrolled(&self) -> Self {
-        Self { control: REAL.into(), ..self.clone() }
+        let basis = self.basis.split(", same ").next().unwrap_or_default();
+        Self { control: REAL.into(), basis: basis.into(), ..self.clone() }
     }
 
     pub fn is_real(&self) -> bool {
@@ -240,7 +242,7 @@ fn keys(frame: &Frame) -> Result<(Vec<Key>, Vec<usize>)> {
 }
 
 /// Each row's item, as an index into the items frame.
-fn items_of(frame: &Frame, items: &Items) -> Result<Vec<usize>> {
+pub(super) fn items_of(frame: &Frame, items: &Items) -> Result<Vec<usize>> {
     let codes = whole(frame, "item")?;
     let number: HashMap<&str, usize> = items.id.iter().map(String::as_str).zip(0..).collect();
     let find = |name: &String| {

@@ -5,6 +5,8 @@ mod column;
 mod effects;
 mod hidden;
 mod items;
+mod lens;
+mod units;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ pub use attention::{Attention, Cell, MEAN};
 pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
+pub use lens::{Lens, Reading, Said};
+pub use units::{Attempt, attempts};
 
 use crate::error::Result;
 use column::Frame;
@@ -28,6 +32,8 @@ pub struct Frames {
     pub hidden: Vec<String>,
     /// Whether anything was intervened on; see [`Effects::open`].
     pub effects: bool,
+    /// Whether any state was read out on its way; see [`Lens::open`].
+    pub lens: bool,
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -58,6 +64,7 @@ impl Frames {
             attention,
             hidden: sites(folder),
             effects: folder.join("effects.parquet").exists(),
+            lens: folder.join("lens.parquet").exists(),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::figure::{NO_BOXES, Undrawn, alignment, attention_share, correctness, 
 pub const SECTION: Section =
     Section { title: "Attention location", tables: &["alignment", "attention_share", "gallery"], read };
 
-fn read(run: &Run) -> Result<Content> {
+fn read(run: &Run) -> Result<Option<Content>> {
     let rows = Alignment::read(run.folder)?;
     let shares = Share::read(run.folder)?;
     let choices = Choice::read(run.folder)?;
@@ -19,7 +19,7 @@ fn read(run: &Run) -> Result<Content> {
     } else {
         Ok(gallery::figure(&frames::look_up(run.folder, &choices)?, run.images)?)
     };
-    Ok(Content {
+    Ok(Some(Content {
         verdict: alignment_verdict::of(&rows, MAIN_METRIC),
         lead: lead(&Headline::read(run.folder)?),
         drawings: vec![
@@ -31,7 +31,7 @@ fn read(run: &Run) -> Result<Content> {
         ],
         findings: Vec::new(),
         limits: LIMITS.to_vec(),
-    })
+    }))
 }
 
 /// The headlines for the first screen, with a short label; those that the run has not are left out.

@@ -12,16 +12,16 @@ use crate::figure::wording::count_range;
 
 pub const SECTION: Section = Section { title: "Probes", tables: &["probe", "probe_claims"], read };
 
-fn read(run: &Run) -> Result<Content> {
+fn read(run: &Run) -> Result<Option<Content>> {
     let (measures, claims) = (Measure::read(run.folder)?, Claim::read(run.folder)?);
     let families = Family::all(&measures, &claims);
-    Ok(Content {
+    Ok(Some(Content {
         verdict: verdict(&families),
         lead: families.iter().flat_map(lead).collect(),
         drawings: probe::figures(run.folder)?,
         findings: families.iter().flat_map(findings).collect(),
         limits: LIMITS.to_vec(),
-    })
+    }))
 }
 
 /// The claims of a probe that a report opens with: at the site that stands for all, and between towers.
