@@ -75,12 +75,12 @@ fn at<'a>(rows: &'a [EffectRow], site: &str, group: &str, control: Control) -> V
 }
 
 const CROSS: &str = r#"pairing = "cross"
-limit = 12
+limit = 6
 golden = false
-sites = ["vision.1.resid", "vision.out", "projector.out", "lm.*.resid", "lm.2.head.1", "lm.3.attn_out"]
-groups = ["object", "ring_1", "strip", "random_as_strip", "image"]
+sites = ["vision.1.resid", "vision.out", "projector.out", "lm.0.resid", "lm.3..5.resid", "lm.2.head.1", "lm.3.attn_out"]
+groups = ["object", "random_as_strip", "image"]
 windows = [1, 3]
-controls = ["identity", "other_item"]
+controls = ["other_item"]
 "#;
 
 #[test]
@@ -88,7 +88,8 @@ fn a_sweep_that_restarts_equals_the_plain_loop_bit_for_bit() {
     let world = World::of("scenes/rows");
     let (restarted, plain) = (world.carry_out(CROSS, Restart::FromClean), world.carry_out(CROSS, Restart::FromPixels));
     assert_eq!(restarted.effects.len(), plain.effects.len());
-    assert!(restarted.effects.len() > 1000, "{}", restarted.effects.len());
+    // Eight sites and six windows of three, two arms each.
+    assert!(restarted.effects.len() == (8 + 6) * 3 * 2 * 6, "{}", restarted.effects.len());
     for (one, other) in restarted.effects.iter().zip(&plain.effects) {
         assert_eq!(one, other);
     }

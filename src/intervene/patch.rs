@@ -46,8 +46,11 @@ pub struct PatchSpec {
     /// Standard deviations of the image tokens that `noise` adds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<f32>,
+    /// The sites that the study names, and all that the model has.
     #[serde(skip)]
     sites_there: Vec<Site>,
+    #[serde(skip)]
+    walk: Vec<Site>,
 }
 
 /// What both runs of a pair lose before anything is patched.
@@ -111,7 +114,16 @@ impl PatchSpec {
             Site::LmMlpOut(l) => Some(Site::LmMlpOut(l + n)),
             other => (n == 0).then_some(other),
         };
-        (0..width).map(|n| step(n).filter(|site| self.sites_there.contains(site))).collect()
+        (0..width).map(|n| step(n).filter(|site| self.walk.contains(site))).collect()
+    }
+
+    /// Every site of every window.
+    fn lent(&self) -> Vec<Site> {
+        let windows = self.sites_there.iter().flat_map(|&site| self.windows.iter().map(move |&width| (site, width)));
+        let mut sites: Vec<Site> = windows.filter_map(|(site, width)| self.window(site, width)).flatten().collect();
+        sites.sort_unstable();
+        sites.dedup();
+        sites
     }
 
     /// Which positions of a unit's run a region writes at a site, and where each comes from in the other run.
@@ -198,6 +210,7 @@ impl Design for PatchSpec {
     fn units(&mut self, source: &Source<'_>) -> Result<Units> {
         self.check()?;
         self.sites_there = select(&self.sites, source.sites)?;
+        self.walk = source.sites.iter().map(|spec| spec.site).collect();
         if let Some(site) =
             self.sites_there.iter().find(|site| super::stack::is_attention(**site) || **site == Site::Logits)
         {
@@ -243,7 +256,7 @@ impl Design for PatchSpec {
             groups.iter().flat_map(of).collect()
         };
         let places = Places::Of(Arc::new(places));
-        let lends = |role| Need { role, sites: self.sites_there.clone(), places: places.clone() };
+        let lends = |role| Need { role, sites: self.lent(), places: places.clone() };
         let mut needs = vec![lends(Role::Cf)];
         if self.controls.contains(&Control::Identity) {
             needs.push(Need { places: Places::Everywhere, ..lends(Role::Clean) });
