@@ -129,9 +129,11 @@ impl Family for Llava {
         }
         Ok(Picture {
             pixels: pixels.values,
-            pixel_shape: [3, pixels.height as usize, pixels.width as usize],
+            pixel_shape: [1, 3, pixels.height as usize, pixels.width as usize],
             geometry,
+            token: self.image_token.clone(),
             text: self.image_token.repeat(tokens),
+            frame_seconds: 0.0,
             patches: (class_token..tokens).collect(),
         })
     }

@@ -213,8 +213,8 @@ impl VisionLanguage for Llava {
         self.config.text.layers
     }
 
-    fn encode(&self, pixels: Tensor<4>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        let states = self.tower.forward(pixels, &self.config.slots, hooks)?;
+    fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let states = self.tower.forward(inputs.stills()?, &self.config.slots, hooks)?;
         let joined = Tensor::cat(states, 2);
         let [_, tokens, _] = joined.dims();
         let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
@@ -249,7 +249,7 @@ impl VisionLanguage for Llava {
         self.language.normalise(rows)
     }
 
-    fn pool(&self, last: Tensor<3>) -> Tensor<2> {
-        self.tower.pool(last)
+    fn pool(&self, last: Tensor<3>) -> Option<Tensor<2>> {
+        Some(self.tower.pool(last))
     }
 }
