@@ -14,6 +14,7 @@
 //! | [`processor`] | image to pixels, chat to tokens, and which position is which patch or word |
 //! | [`model`] | vision-language models as walks over blocks, with named sites and hooks |
 //! | [`record`] | what a run saw, as Parquet frames |
+//! | [`intervene`] | what the answer becomes when states are rewritten on their way |
 //! | [`analysis`] | frames to result tables, with [`stats`] for the uncertainty |
 //! | [`figure`] | tables to PNG and SVG |
 //! | [`report`] | a run folder to `report.html` and `summary.md` |
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod dataset;
 pub mod error;
 pub mod figure;
+pub mod intervene;
 pub mod look;
 pub mod model;
 pub mod parity;

@@ -17,7 +17,24 @@ batch = 8
 [[record.hidden]]
 sites = ["lm.0..3.resid"]
 groups = ["last", "object_1"]
+[[record.hidden]]
+sites = ["pixels", "projector.out"]
+groups = ["objects", "background"]
+states = "tokens"
+dtype = "f16"
+variants = ["original", "noise", "untrained_1"]
 "#;
+
+/// The frames of that study.
+const FRAMES: [&str; 7] = [
+    "attention",
+    "hidden/lm.0.resid",
+    "hidden/lm.1.resid",
+    "hidden/lm.2.resid",
+    "hidden/pixels",
+    "hidden/projector.out",
+    "items",
+];
 
 /// Three shards: 64, 64 and 22 items.
 fn place() -> Place {
@@ -55,7 +72,7 @@ fn killed_at_any_moment_and_resumed_it_gives_the_same_bytes() {
     place.run(&record("whole", &from)).expect(0);
     let whole = bytes(&place.path("whole/frames"));
     let names: Vec<_> = whole.keys().map(|name| name.display().to_string()).collect();
-    assert_eq!(names, ["attention.parquet", "hidden.parquet", "items.parquet"]);
+    assert_eq!(names, FRAMES.map(|name| format!("{name}.parquet")));
 
     // Killed after the first change on disk, the second, and so on: in the middle of a shard, between the files of one,
     // while shards are joined, while they are removed.
@@ -116,6 +133,8 @@ fn ctrl_c_finishes_the_shard_and_prints_the_command_that_goes_on() {
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
     let place = place();
+    let small = STUDY.rsplit_once("[[record.hidden]]").map_or(STUDY, |(study, _)| study);
+    place.write("study.toml", small);
     place.run(&record("whole", &[])).expect(0);
     // No file may grow past 1 MB: shards do not, the joined attention frame does.
     let words = record("run", &[]).join(" ");
@@ -200,7 +219,13 @@ fn a_dry_run_tells_and_writes_nothing() {
     let told = place.run(&record("run", &["--dry-run", "--json"])).expect(0);
     let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!((told["items"].as_u64(), told["rows"]["items"].as_u64()), (Some(150), Some(150)));
-    assert_eq!(told["rows"]["hidden"].as_u64(), Some(150 * 3 * 2));
+    assert_eq!(told["rows"]["hidden/lm.2.resid"].as_u64(), Some(150 * 2));
+    // Every patch is an object's or background: 64 of each image, of two variants; of the pixels, untrained is none.
+    assert_eq!(told["rows"]["hidden/projector.out"].as_u64(), Some(150 * 3 * 64));
+    assert_eq!(told["rows"]["hidden/pixels"].as_u64(), Some(150 * 2 * 64));
+    let frames = told["frames"].as_array().unwrap();
+    let frame = |name: &str| frames.iter().find(|frame| frame["frame"] == name).unwrap();
+    assert_eq!((&frame("hidden/pixels")["width"], &frame("hidden/pixels")["dtype"]), (&3.into(), &"f16".into()));
     assert!(told["bytes"].as_u64().unwrap() > 0 && told["seconds"].as_f64().unwrap() > 0.0);
     assert!(!place.path("run").exists());
     // What it tells is what is then recorded.
@@ -209,6 +234,8 @@ fn a_dry_run_tells_and_writes_nothing() {
         vlmscope::record::read_frame(&place.path(&format!("run/frames/{name}.parquet")), None).unwrap().height() as u64
     };
     assert_eq!(rows("attention") * 150, told["rows"]["attention"].as_u64().unwrap() * 8);
-    assert_eq!(rows("hidden"), 8 * 3 * 2);
+    for name in FRAMES.iter().filter(|name| name.starts_with("hidden")) {
+        assert_eq!(rows(name) * 150, told["rows"][name].as_u64().unwrap() * 8, "{name}");
+    }
     assert!(!Path::new(&place.path("run/frames/items")).exists());
 }

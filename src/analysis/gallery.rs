@@ -101,10 +101,7 @@ mod tests {
     #[test]
     fn best_and_worst_of_both_classes_once_each() {
         let correct = vec![true, false, true, true, false, true, true];
-        let frames = Frames {
-            items: Items { correct, ..Items::default() },
-            attention: crate::analysis::frames::Attention::default(),
-        };
+        let frames = Frames { items: Items { correct, ..Items::default() }, ..Frames::default() };
         let scores = [0.1, 0.5, 0.9, f64::NAN, 0.2, 0.9, 0.3];
         let picked: Vec<(usize, &str)> = picks(&frames, &scores, 2).iter().map(|pick| (pick.item, pick.kind)).collect();
         assert_eq!(

@@ -19,7 +19,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-pub use frames::Frames;
+pub use frames::{Frames, Needs};
 pub use params::Params;
 pub use table::Table;
 
@@ -31,6 +31,8 @@ pub struct Analysis {
     pub name: &'static str,
     /// The question it answers, in one line.
     pub about: &'static str,
+    /// It is left out, and so is its table, where a run did not record this.
+    pub needs: Needs,
     pub run: fn(&Frames, &Params, &mut Results) -> Result<Table>,
 }
 
@@ -48,25 +50,34 @@ pub const ANALYSES: &[Analysis] = &[
     Analysis {
         name: "attention_share",
         about: "how much of the last query's attention goes where, per layer and head",
+        needs: Needs::Attention,
         run: attention_share::run,
     },
     Analysis {
         name: "alignment",
         about: "does attention fall on the objects, and does that go with a right answer",
+        needs: Needs::Attention,
         run: alignment::run,
     },
     Analysis {
         name: "adjusted",
         about: "does attention on the objects say more about the answer than relation, image share and object size",
+        needs: Needs::Attention,
         run: adjusted::run,
     },
-    Analysis { name: "answers", about: "how often the model is right, and how sure", run: answers::run },
+    Analysis {
+        name: "answers",
+        about: "how often the model is right, and how sure",
+        needs: Needs::Items,
+        run: answers::run,
+    },
     Analysis {
         name: "gallery",
         about: "which items to look at: best and worst aligned, right and wrong",
+        needs: Needs::Attention,
         run: gallery::run,
     },
-    Analysis { name: "headline", about: "the numbers a report opens with", run: headline::run },
+    Analysis { name: "headline", about: "the numbers a report opens with", needs: Needs::Items, run: headline::run },
 ];
 
 /// Runs every analysis on a run folder: reads `frames/`, writes `tables/`, and returns the files written.
@@ -78,7 +89,7 @@ pub fn run(run_dir: &Path, params: &Params) -> Result<Vec<PathBuf>> {
     let frames = Frames::read(&run_dir.join("frames"), &params.query)?;
     let mut results = Results::default();
     let mut written = Vec::new();
-    for analysis in ANALYSES {
+    for analysis in ANALYSES.iter().filter(|analysis| frames.have(analysis.needs)) {
         tracing::debug!(analysis = analysis.name, "analysing");
         let table = (analysis.run)(&frames, params, &mut results)?;
         written.extend(table.write(&run_dir.join("tables"), analysis.name)?);

@@ -61,7 +61,10 @@ fn items_frame(items: &[PlantedItem]) -> DataFrame {
     let text = |name: &str, of: &dyn Fn(usize) -> String| Column::new(name.into(), (0..n).map(of).collect::<Vec<_>>());
     let mut columns = vec![
         text("item", &|i| format!("item-{i:03}")),
+        text("dataset", &|_| "planted".into()),
         text("image", &|i| items[i].image.clone()),
+        text("question", &|_| "Where is the thing?".into()),
+        text("gold", &|i| items[i].relation.into()),
         Column::new("image_width".into(), vec![40u32; n]),
         Column::new("image_height".into(), vec![40u32; n]),
         text("relation", &|i| items[i].relation.into()),
@@ -69,6 +72,8 @@ fn items_frame(items: &[PlantedItem]) -> DataFrame {
         text("answer", &|i| if items[i].correct { items[i].relation.into() } else { "none".into() }),
         Column::new("confidence".into(), vec![0.75f32; n]),
         Column::new("correct".into(), items.iter().map(|item| item.correct).collect::<Vec<_>>()),
+        Column::new("pair".into(), vec![None::<&str>; n]),
+        Column::new("set".into(), vec![None::<&str>; n]),
         Column::new("grid_rows".into(), vec![GRID.rows as u32; n]),
         Column::new("grid_cols".into(), vec![GRID.cols as u32; n]),
         Column::new("seen_x1".into(), vec![SEEN.x1; n]),

@@ -25,7 +25,7 @@ pub struct Run {
 pub(super) fn run(args: &Run) -> Result<Done> {
     let stage = args.flags.stage()?;
     if args.flags.dry_run {
-        args.flags.print_estimate(&stage.estimate()?);
+        args.flags.print_estimate(&stage)?;
         return Ok(Done::Whole);
     }
     let folder = args.flags.record(&stage)?;

@@ -11,9 +11,10 @@ use serde_json::json;
 use super::command_line::{command_line, with_resume};
 use super::interrupt::stoppable;
 use crate::error::{Error, Result, suggestion};
+use crate::intervene::{self, SweepEstimate};
 use crate::model::Compute;
-use crate::record::{BadItems, Bar, Estimate, Frame, Stage, Way};
-use crate::study::{Existing, RunFolder, Skipped, Study, StudyText, shipped, shipped_studies};
+use crate::record::{BadItems, Bar, Estimate, Frame, Plan, Stage, Way};
+use crate::study::{Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
 
 #[derive(Args, Debug)]
 pub struct StudyFlags {
@@ -22,10 +23,10 @@ pub struct StudyFlags {
     /// Look at this checkpoint (a Hugging Face folder) instead of the study's.
     #[arg(long, value_name = "FOLDER")]
     model: Option<String>,
-    /// Ask these items instead of the study's: a built-in name or a path.
+    /// Ask these items instead of the study's: a built-in name or a path; several times for several.
     #[arg(long, value_name = "SOURCE")]
-    dataset: Option<String>,
-    /// Only the first N items.
+    dataset: Vec<String>,
+    /// Only the first N items of each dataset.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
     /// The run folder [default: runs/ and the study's name].
@@ -64,7 +65,7 @@ impl StudyFlags {
         }
         let (mut study, text) = Study::read(&path)?;
         study.model.path = self.model.clone().unwrap_or(study.model.path);
-        study.dataset.source = self.dataset.clone().unwrap_or(study.dataset.source);
+        study.dataset.source = Sources::new(self.dataset.clone()).unwrap_or(study.dataset.source);
         study.dataset.limit = self.limit.or(study.dataset.limit);
         study.analysis.seed = self.seed.unwrap_or(study.analysis.seed);
         self.check(&study, &text)?;
@@ -73,6 +74,7 @@ impl StudyFlags {
 
     /// What would otherwise come to light only after the recording.
     fn check(&self, study: &Study, text: &StudyText) -> Result<()> {
+        intervene::check(study, text)?;
         study.analysis.check().map_err(|error| text.error_at(&["analysis"], error))
     }
 
@@ -81,16 +83,20 @@ impl StudyFlags {
         let command = command_line();
         let out = self.out.clone().unwrap_or_else(|| Stage::default_folder(&self.study));
         let complete_before = RunFolder::open(&out).is_ok_and(|folder| folder.is_recorded());
+        let bar = || if self.quiet { Bar::hidden() } else { Bar::on_terminal() };
         let folder = stoppable(|stop| {
-            stage.record(Way {
+            let resume = with_resume(&command);
+            let folder = stage.record(Way {
                 out,
                 existing: if self.resume { Existing::Resume } else { Existing::Refuse },
                 bad_items: if self.skip_bad_items { BadItems::Skip } else { BadItems::Stop },
-                resume: with_resume(&command),
+                resume: resume.clone(),
                 command,
                 stop,
-                bar: if self.quiet { Bar::hidden() } else { Bar::on_terminal() },
-            })
+                bar: bar(),
+            })?;
+            intervene::carry_out(stage, &folder, stop, &resume, &bar())?;
+            Ok(folder)
         })?;
         if complete_before {
             self.note("the frames were complete already: nothing is recorded again");
@@ -105,27 +111,77 @@ impl StudyFlags {
         }
     }
 
-    /// Prints what a recording would take.
-    pub fn print_estimate(&self, estimate: &Estimate) {
-        let Estimate { plan, time } = estimate;
-        let size = &plan.size;
-        let frames = plan.frames.iter().rev().map(|frame| match frame {
-            Frame::Items => (frame.name(), plan.items),
-            Frame::Attention => (frame.name(), plan.items * size.attention_rows),
-            Frame::Hidden => (frame.name(), plan.items * size.hidden_rows),
-        });
+    /// Prints what a recording and its interventions would take.
+    pub fn print_estimate(&self, stage: &Stage) -> Result<()> {
+        let (estimate, sweeps) = (stage.estimate()?, intervene::estimate(stage)?);
+        let Estimate { plan, notes, time } = &estimate;
+        // Items first, then the rest in the order of the walk.
+        let frames = [Frame::Items].into_iter().chain(plan.frames().filter(|frame| *frame != Frame::Items));
+        let sizes: Vec<FrameSize> = frames.map(|frame| FrameSize::of(plan, frame)).collect();
         if self.json {
-            let rows: serde_json::Map<_, _> = frames.map(|(name, rows)| (name.to_string(), json!(rows))).collect();
-            let seconds = time.as_secs_f64();
-            println!("{}", json!({"items": plan.items, "rows": rows, "bytes": plan.bytes(), "seconds": seconds}));
-            return;
+            let rows: serde_json::Map<_, _> = sizes.iter().map(|size| (size.frame.clone(), json!(size.rows))).collect();
+            let (bytes, seconds) = (plan.bytes(), time.as_secs_f64());
+            println!(
+                "{}",
+                json!({"items": plan.items, "rows": rows, "frames": sizes, "bytes": bytes, "seconds": seconds, "notes": notes,
+                    "interventions": sweeps})
+            );
+            return Ok(());
         }
         println!("items   {} in batches of {}", HumanCount(plan.items as u64), plan.batch);
-        for (name, rows) in frames {
-            println!("rows    {} in the {name} frame", HumanCount(rows as u64));
+        println!("{:<28} {:>12} {:>7} {:>6} {:>12}", "frame", "rows", "numbers", "type", "bytes");
+        for FrameSize { frame, rows, width, dtype, bytes } in &sizes {
+            let width = width.map_or(String::new(), |width| width.to_string());
+            let (rows, bytes) = (HumanCount(*rows as u64).to_string(), HumanBytes(*bytes).to_string());
+            println!("{frame:<28} {rows:>12} {width:>7} {:>6} {bytes:>12}", dtype.unwrap_or_default());
         }
+        notes.iter().for_each(|note| println!("note    {note}"));
         println!("bytes   about {} before compression", HumanBytes(plan.bytes()));
         println!("time    about {}", HumanDuration(*time));
+        sweeps.iter().for_each(print_sweep);
+        Ok(())
+    }
+}
+
+/// What one intervention will take.
+fn print_sweep(sweep: &SweepEstimate) {
+    let SweepEstimate { name, units, dropped, rows, bytes, cost, equivalents, time } = sweep;
+    println!();
+    println!("intervention `{name}`: {} units, {} left out", HumanCount(*units as u64), HumanCount(*dropped as u64));
+    println!(
+        "forwards {} full, {} from the clean run's middle, which amount to {equivalents:.0} full ones; {} images",
+        HumanCount(cost.full),
+        HumanCount(cost.partial),
+        HumanCount(cost.images)
+    );
+    println!("rows    {} in the effects frame, about {}", HumanCount(*rows), HumanBytes(*bytes));
+    println!("time    about {}", HumanDuration(*time));
+}
+
+/// What one frame will take, before compression.
+#[derive(serde::Serialize)]
+struct FrameSize {
+    frame: String,
+    rows: usize,
+    /// Numbers in each row's vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dtype: Option<&'static str>,
+    bytes: u64,
+}
+
+impl FrameSize {
+    fn of(plan: &Plan, frame: Frame) -> Self {
+        let (width, dtype) = match frame {
+            Frame::Items => (None, None),
+            Frame::Attention => (Some(plan.size.patches), Some("f32")),
+            Frame::Hidden(spot) => {
+                let hidden = plan.hidden.iter().find(|hidden| hidden.spot == spot);
+                (hidden.map(|hidden| hidden.width), hidden.map(|hidden| hidden.dtype.name()))
+            }
+        };
+        Self { frame: frame.name(), rows: plan.rows(frame), width, dtype, bytes: plan.frame_bytes(frame) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One question about one image, and what is known about it.
 
+use super::Axis;
+
 /// An axis-aligned rectangle in pixels of the original image: `x1 <= x < x2`, `y1 <= y < y2`, origin top left.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PixelBox {
@@ -15,6 +17,20 @@ pub struct Object {
     pub name: String,
     /// None where nobody annotated it; several where it is in parts or there are several of it.
     pub boxes: Vec<PixelBox>,
+}
+
+impl Object {
+    /// The centre (x, y) of the smallest rectangle around its boxes; `None` where nobody annotated it.
+    pub fn centre(&self) -> Option<[f64; 2]> {
+        let join = |a: PixelBox, b: PixelBox| PixelBox {
+            x1: a.x1.min(b.x1),
+            y1: a.y1.min(b.y1),
+            x2: a.x2.max(b.x2),
+            y2: a.y2.max(b.y2),
+        };
+        let around = self.boxes.iter().copied().reduce(join)?;
+        Some([(around.x1 + around.x2) / 2.0, (around.y1 + around.y2) / 2.0])
+    }
 }
 
 /// How often a model met a relation in training.
@@ -45,4 +61,11 @@ pub struct Item {
     pub pair: Option<String>,
     /// Items of one set show the same objects in all relations.
     pub set: Option<String>,
+}
+
+impl Item {
+    /// The axis along which its objects are told apart.
+    pub fn axis(&self) -> Axis {
+        Axis::of(self.relation.as_deref(), self.objects.iter().filter_map(Object::centre))
+    }
 }

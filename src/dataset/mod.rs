@@ -7,21 +7,27 @@
 //!
 //! [`export`] writes any of them as such a folder.
 
+mod counterpart;
 mod export;
 mod folder;
 pub mod image_file;
 mod item;
+mod joined;
 mod jpeg;
 mod jsonl;
+mod relation;
 pub mod scenes;
 
 use std::path::Path;
 
 use image::RgbImage;
 
+pub use counterpart::Counterpart;
 pub use export::export;
 pub use folder::Folder;
 pub use item::{Familiarity, Item, Object, PixelBox};
+pub use joined::Joined;
+pub use relation::{Axis, Relation};
 use scenes::{SHIPPED, Scenes};
 
 use crate::error::{Error, Result, suggestion};
@@ -39,6 +45,34 @@ pub trait Dataset: Send + Sync {
 
     /// The image of an item of this dataset, decoded or drawn.
     fn image(&self, item: &Item) -> Result<RgbImage>;
+
+    /// Where an item comes from: this dataset's name, or that of the one among several.
+    fn source(&self, _item: &Item) -> &str {
+        self.name()
+    }
+
+    /// Whether items have such a counterpart at all.
+    ///
+    /// # Errors
+    /// What this dataset cannot make, and why.
+    fn offers(&self, counterpart: Counterpart) -> Result<()> {
+        counterpart.of_any_image(self.name())
+    }
+
+    /// Whether this item has such a counterpart, of those that the dataset offers.
+    fn has(&self, _item: &Item, _counterpart: Counterpart) -> bool {
+        true
+    }
+
+    /// The item with a changed image, its boxes moved along with the objects; `None` where it has no such counterpart.
+    /// What is drawn at random depends on `seed` and on the image's name.
+    ///
+    /// # Errors
+    /// A counterpart that the dataset does not offer; an image that cannot be read.
+    fn counterpart(&self, item: &Item, counterpart: Counterpart, seed: u64) -> Result<Option<(Item, RgbImage)>> {
+        let image = counterpart.paint(self.image(item)?, &item.image, seed);
+        Ok(Some((item.clone(), image.ok_or_else(|| counterpart.refused_by(self.name()))?)))
+    }
 }
 
 /// Opens a shipped dataset by name; a scene file (`.toml`), a folder with `items.jsonl`, or a `.jsonl` file by path.

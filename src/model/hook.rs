@@ -74,16 +74,19 @@ impl<'a> Hooks<'a> {
     /// # Errors
     /// A hook without sites, or with one that the model does not have.
     pub fn check(&self, sites: &[SiteSpec]) -> Result<()> {
-        for hook in &self.hooks {
-            if hook.sites().is_empty() {
-                return Err(Error::usage("a hook matches no site of this model, so it would do nothing"));
-            }
-            if let Some(site) = hook.sites().iter().find(|site| !sites.iter().any(|spec| spec.site == **site)) {
-                return Err(Error::usage(format!("site `{site}` does not exist in this model"))
-                    .with_help("`vlmscope sites MODEL` lists this model's sites"));
-            }
+        self.hooks.iter().try_for_each(|hook| Self::check_sites(hook.sites(), sites))
+    }
+
+    /// As [`check`](Self::check), of the sites of one hook.
+    pub fn check_sites(wanted: &[Site], sites: &[SiteSpec]) -> Result<()> {
+        if wanted.is_empty() {
+            return Err(Error::usage("a hook matches no site of this model, so it would do nothing"));
         }
-        Ok(())
+        match wanted.iter().find(|site| !sites.iter().any(|spec| spec.site == **site)) {
+            Some(site) => Err(Error::usage(format!("site `{site}` does not exist in this model"))
+                .with_help("`vlmscope sites MODEL` lists this model's sites")),
+            None => Ok(()),
+        }
     }
 
     /// Whether any hook visits the site.

@@ -50,6 +50,19 @@ impl Inputs {
         })
     }
 
+    /// These items of the batch, which may come several times.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [rows.len()]), &self.ids.device());
+        Self {
+            pixels: self.pixels.clone().select(0, index.clone()),
+            frame_seconds: rows.iter().map(|&row| self.frame_seconds[row]).collect(),
+            ids: self.ids.clone().select(0, index),
+            lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
+            image: rows.iter().map(|&row| self.image[row].clone()).collect(),
+        }
+    }
+
     pub fn batch(&self) -> usize {
         self.lengths.len()
     }

@@ -27,6 +27,9 @@ pub enum Site {
     LmScores(usize),
     /// `lm.{l}.attn`: attention after softmax, `[batch, heads, query, key]`.
     LmAttn(usize),
+    /// `lm.{l}.head.{h}`: what one attention head has gathered, before the output projection mixes the heads,
+    /// `[batch, tokens, head_dim]`.
+    LmHead(usize, usize),
     /// `lm.{l}.attn_out`: what the attention half adds to the residual stream, `[batch, tokens, width]`.
     LmAttnOut(usize),
     /// `lm.{l}.mlp_out`: what the MLP half adds to the residual stream, `[batch, tokens, width]`.
@@ -40,7 +43,8 @@ impl Site {
     pub fn index(self) -> Option<usize> {
         match self {
             Self::VisionResid(i) | Self::VisionAttn(i) => Some(i),
-            Self::LmResid(i) | Self::LmScores(i) | Self::LmAttn(i) | Self::LmAttnOut(i) | Self::LmMlpOut(i) => Some(i),
+            Self::LmResid(i) | Self::LmScores(i) | Self::LmAttn(i) | Self::LmHead(i, _) => Some(i),
+            Self::LmAttnOut(i) | Self::LmMlpOut(i) => Some(i),
             Self::VisionOut | Self::ProjectorOut | Self::Logits => None,
         }
     }
@@ -56,6 +60,7 @@ impl fmt::Display for Site {
             Self::LmResid(s) => write!(f, "lm.{s}.resid"),
             Self::LmScores(l) => write!(f, "lm.{l}.scores"),
             Self::LmAttn(l) => write!(f, "lm.{l}.attn"),
+            Self::LmHead(l, h) => write!(f, "lm.{l}.head.{h}"),
             Self::LmAttnOut(l) => write!(f, "lm.{l}.attn_out"),
             Self::LmMlpOut(l) => write!(f, "lm.{l}.mlp_out"),
             Self::Logits => f.write_str("logits"),
@@ -70,7 +75,7 @@ impl FromStr for Site {
         let unknown = || {
             Error::usage(format!("`{name}` is not a site")).with_help(
                 "sites look like vision.3.resid, vision.3.attn, vision.out, projector.out, lm.0.resid, lm.2.attn, \
-                 lm.2.scores, lm.2.attn_out, lm.2.mlp_out, logits; `vlmscope sites MODEL` lists a model's own",
+                 lm.2.scores, lm.2.head.0, lm.2.attn_out, lm.2.mlp_out, logits; `vlmscope sites MODEL` lists a model's own",
             )
         };
         let parts: Vec<&str> = name.split('.').collect();
@@ -84,6 +89,7 @@ impl FromStr for Site {
             ["lm", s, "resid"] => Self::LmResid(number(s)?),
             ["lm", l, "scores"] => Self::LmScores(number(l)?),
             ["lm", l, "attn"] => Self::LmAttn(number(l)?),
+            ["lm", l, "head", h] => Self::LmHead(number(l)?, number(h)?),
             ["lm", l, "attn_out"] => Self::LmAttnOut(number(l)?),
             ["lm", l, "mlp_out"] => Self::LmMlpOut(number(l)?),
             _ => return Err(unknown()),

@@ -40,6 +40,19 @@ pub trait VisionLanguage: Send + Sync {
         Ok(vec![positions(tokens, &[]); inputs.batch()])
     }
 
+    /// As [`encode`](Self::encode), from the encoder's residual stream at `vision.{slot}.resid` on, which the hooks visit
+    /// first. `inputs` are those whose states they are; `state` gives the stream at any slot up to that one; blocks before it do not run.
+    fn encode_from(
+        &self,
+        inputs: &Inputs,
+        slot: usize,
+        state: &dyn Fn(usize) -> Result<Tensor<3>>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>>;
+
+    /// The slots of the encoder whose states the projector reads; what lies behind the last changes nothing.
+    fn encoder_slots(&self) -> Vec<usize>;
+
     /// Token ids with visual tokens spliced in: the stream at `lm.0.resid`.
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream>;
 

@@ -127,6 +127,11 @@ impl ImageProcessing {
         values
     }
 
+    /// What is subtracted from pixels, channel by channel.
+    pub fn mean(&self) -> [f32; 3] {
+        self.normalize.map_or([0.0; 3], |(mean, _)| mean)
+    }
+
     /// What pixels are divided by, channel by channel.
     pub fn std(&self) -> [f32; 3] {
         self.normalize.map_or([1.0; 3], |(_, std)| std)

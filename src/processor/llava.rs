@@ -94,6 +94,10 @@ impl Family for Llava {
         &self.image_token
     }
 
+    fn pixel_mean(&self) -> [f32; 3] {
+        self.processing.mean()
+    }
+
     fn pixel_std(&self) -> [f32; 3] {
         self.processing.std()
     }
@@ -135,6 +139,7 @@ impl Family for Llava {
             text: self.image_token.repeat(tokens),
             frame_seconds: 0.0,
             patches: (class_token..tokens).collect(),
+            merge: 1,
         })
     }
 }

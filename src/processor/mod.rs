@@ -5,11 +5,14 @@
 //! [`resample`]) and of one [`Family`], which turns an image into pixels and says how many places it takes in the prompt.
 //! To add a family, write one file beside [`llava`] and one line in [`Processor::open`].
 
+mod answers;
 pub mod chat;
 mod date;
 pub mod folder;
 pub mod geometry;
+mod group;
 pub mod image;
+mod layout;
 pub mod llava;
 mod python;
 pub mod qwen_vl;
@@ -21,9 +24,12 @@ use std::path::Path;
 
 use ::image::RgbImage;
 
+pub use answers::AnswerForms;
 use chat::{ChatTemplate, Medium, Prompt};
 use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
+pub use group::{Group, Member, Place};
+pub use layout::{Coverage, Layout};
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
 
@@ -60,12 +66,17 @@ pub struct Picture {
     pub text: String,
     /// Which of those tokens in `text` are the patches, row-major over the grid, one group of frames after another.
     pub patches: Vec<usize>,
+    /// The encoder's patches along each side of a token; 1 where every patch becomes a token.
+    pub merge: usize,
 }
 
 /// What differs from family to family.
 pub trait Family: Send + Sync {
     /// The token that marks the image in the chat template, and every image position in the prompt.
     fn image_token(&self) -> &str;
+
+    /// What normalisation subtracts from each channel.
+    fn pixel_mean(&self) -> [f32; 3];
 
     /// What normalisation divides each channel by: the size of a unit of pixel, for comparisons.
     fn pixel_std(&self) -> [f32; 3];
@@ -137,9 +148,27 @@ impl Processor {
             options: tokens::options(question, question_at, &encoded, options, &first_ids),
             last: encoded.ids.len() - 1,
             geometry: picture.geometry,
+            merge: picture.merge,
         };
         let Picture { pixels, pixel_shape, frame_seconds, .. } = picture;
         Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, map })
+    }
+
+    /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation: red, green, blue, 0 to 1, `[patches, 3]`.
+    pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
+        let ([.., height, width], grid) = (prepared.pixel_shape, prepared.map.geometry.grid);
+        // What the patches leave over at the right and at the bottom, the model does not see.
+        let (tall, wide) = (height / grid.rows, width / grid.cols);
+        let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
+        let colour = |patch: Patch, channel: usize| {
+            let row = |y: usize| {
+                let start = (channel * height + patch.row * tall + y) * width + patch.col * wide;
+                prepared.pixels[start..start + wide].iter().map(|&value| f64::from(value)).sum::<f64>()
+            };
+            let average = (0..tall).map(row).sum::<f64>() / (tall * wide) as f64;
+            (average * f64::from(std[channel]) + f64::from(mean[channel])) as f32
+        };
+        grid.patches().flat_map(|patch| [0, 1, 2].map(|channel| colour(patch, channel))).collect()
     }
 
     /// What normalisation divides each channel by.

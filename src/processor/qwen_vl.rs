@@ -37,6 +37,8 @@ pub struct QwenVl {
 struct Cells {
     /// Side of a token, pixels.
     side: u32,
+    /// Patches along that side.
+    merge: usize,
     /// Frames that a token spans.
     frames: usize,
 }
@@ -103,6 +105,7 @@ impl QwenVl {
             token: token.to_owned(),
             text: token.repeat(tokens),
             patches: (0..tokens).collect(),
+            merge: self.cells.merge,
         })
     }
 }
@@ -145,7 +148,8 @@ impl Cells {
             let value = json.get(key, EXPECTED)?.unwrap_or(default);
             if value > 0 { Ok(value) } else { Err(json.wrong(key, EXPECTED)) }
         };
-        Ok(Self { side: whole(patch, 14)? * whole(merge, 2)?, frames: whole(frames, 2)? as usize })
+        let merge = whole(merge, 2)?;
+        Ok(Self { side: whole(patch, 14)? * merge, merge: merge as usize, frames: whole(frames, 2)? as usize })
     }
 }
 

@@ -76,6 +76,14 @@ impl TextTokenizer {
         Ok(Encoded { ids: encoding.get_ids().to_vec(), spans })
     }
 
+    /// A text to ids, without the special tokens that begin and end a prompt.
+    pub fn encode_bare(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode(text, false);
+        let encoding =
+            encoding.map_err(|error| Error::data(format!("the tokenizer cannot encode `{text}`: {error}")))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
     /// Ids to text, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.inner.decode(ids, true).map_err(|error| Error::data(format!("the tokenizer cannot decode: {error}")))

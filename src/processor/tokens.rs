@@ -17,6 +17,8 @@ pub struct TokenMap {
     pub image: Vec<usize>,
     /// Where the patches lie in the original image.
     pub geometry: ImageGeometry,
+    /// The encoder's patches along each side of a token; 1 where every patch becomes a token.
+    pub merge: usize,
     /// The words of the question, in reading order.
     pub words: Vec<Word>,
     /// The answer options, in the order in which they were given.
@@ -98,7 +100,7 @@ fn word_spans(question: &str) -> Vec<Range<usize>> {
 }
 
 /// Every place where `text` holds `phrase` as whole words, whatever the case.
-fn occurrences(text: &str, phrase: &str) -> Vec<Range<usize>> {
+pub(super) fn occurrences(text: &str, phrase: &str) -> Vec<Range<usize>> {
     let inside_word = |before: Option<char>, after: Option<char>| {
         before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric)
     };

@@ -5,96 +5,220 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use super::answer::choose;
-use super::capture::{AttentionCapture, HiddenCapture, is_image_only, numbers};
+use super::asked::{Asked, dimension, hold_against, variants};
+use super::capture::{AttentionCapture, numbers};
+use super::gather::{Gather, Subject};
+use super::images::Images;
+use super::pass::{self, Distinct, Until};
 use super::plan::ItemSize;
-use super::recorded::Recorded;
-use super::shares::{Columns, Coverage};
-use crate::dataset::Item;
+use super::recorded::{HiddenBlock, Recorded};
+use super::shares::Columns;
+use crate::dataset::{Counterpart, Dataset, Item};
 use crate::error::{Error, Result};
 use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage, families, select};
-use crate::processor::{Prepared, Processor};
-use crate::study::{Answering, Group, Heads, Recording, StudyText};
+use crate::processor::{Layout, Prepared, Processor};
+use crate::study::{Answering, Heads, Recording, StudyText, Variant};
 
 /// A checkpoint that answers, and is watched while it does.
 pub struct Live {
     processor: Processor,
     model: Box<dyn VisionLanguage>,
+    /// By the seed of their weights.
+    untrained: Vec<(u64, Box<dyn VisionLanguage>)>,
     recording: Recording,
     attention: Vec<Site>,
-    hidden: Vec<Groups>,
     /// Attention rows of one item.
     attention_rows: usize,
-    /// Numbers of one hidden state.
-    width: usize,
+    asked: Vec<Asked>,
+    /// The original first.
+    variants: Vec<Variant>,
+    /// What is done to the images for these, each once, the original first.
+    counterparts: Vec<Counterpart>,
+}
+
+/// One item, ready for the model.
+pub struct Ready {
+    /// The number of its image among those of the dataset.
+    image: usize,
+    /// One for each counterpart that is asked for; `None` where the item has no such. The original is the first.
+    views: Vec<Option<View>>,
+}
+
+/// One item under one counterpart of its image.
+pub struct View {
+    pub prepared: Prepared,
+    pub layout: Layout,
+    /// Whether no earlier item shows this image, so that what depends on nothing else is recorded with this one.
+    first: bool,
+}
+
+impl Ready {
+    fn original(&self) -> Result<&View> {
+        self.views.first().and_then(Option::as_ref).ok_or_else(|| Error::data("the item has no image"))
+    }
 }
 
 impl Live {
     /// Opens a checkpoint folder and finds the sites that the study names in it.
     ///
     /// # Errors
-    /// A checkpoint that cannot be read; a site that the model does not have, or that is not of the kind asked for.
+    /// A checkpoint that cannot be read; a site that the model does not have, or that is not of the kind asked for; a group
+    /// that a site cannot have.
     pub fn open(folder: &Path, recording: &Recording, text: &StudyText, device: &Device) -> Result<Self> {
         let processor = Processor::open(folder)?;
         let model = families::open(folder, device)?;
         let sites = model.sites();
         let attention = attention_sites(recording, &sites);
         let attention = attention.map_err(|error| text.error_at(&["record", "attention"], error))?;
-        let hidden = hidden_sites(recording, &sites);
-        let (hidden, width) = hidden.map_err(|error| text.error_at(&["record", "hidden"], error))?;
+        let asked = hold_against(&recording.hidden, &sites);
+        let asked = asked.map_err(|error| text.error_at(&["record", "hidden"], error))?;
         let rows_at = |site: &Site| match recording.heads {
             Heads::All => 1 + dimension(&sites, *site, 1),
             Heads::Mean => 1,
         };
         let attention_rows = attention.iter().map(rows_at).sum();
-        Ok(Self { processor, model, recording: recording.clone(), attention, hidden, attention_rows, width })
-    }
-
-    /// One item ready for the model.
-    pub fn prepare(&self, item: &Item, image: &image::RgbImage) -> Result<Prepared> {
-        self.processor.prepare(image, &item.question, &item.options)
-    }
-
-    /// What an item like this one leaves behind.
-    pub fn size_of(&self, item: &Prepared) -> ItemSize {
-        ItemSize {
-            attention_rows: self.attention_rows,
-            patches: item.map.image.len(),
-            hidden_rows: self.hidden.iter().map(|(_, groups)| groups.len()).sum(),
-            width: self.width,
+        let variants = variants(&recording.hidden);
+        let mut counterparts: Vec<Counterpart> = Vec::new();
+        let mut untrained = Vec::new();
+        for variant in &variants {
+            if !counterparts.contains(&variant.counterpart()) {
+                counterparts.push(variant.counterpart());
+            }
+            if let Variant::Untrained(seed) = variant {
+                untrained.push((*seed, families::untrained(folder, *seed, device)?));
+            }
         }
+        let recording = recording.clone();
+        Ok(Self { processor, model, untrained, recording, attention, attention_rows, asked, variants, counterparts })
     }
 
-    /// Runs one batch.
-    pub fn capture(&self, batch: &[(&Item, Prepared)]) -> Result<Vec<Recorded>> {
-        let prepared: Vec<&Prepared> = batch.iter().map(|(_, prepared)| prepared).collect();
-        let layout: Vec<_> = batch.iter().map(|(item, prepared)| layout(item, prepared)).collect();
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
+    }
+
+    /// One item of a dataset, ready for the model.
+    pub(super) fn prepare(&self, item: &Item, dataset: &dyn Dataset, images: &Images) -> Result<Ready> {
+        let once_an_image = self.asked.iter().any(|asked| asked.spot.is_image_only());
+        let view = |counterpart: Counterpart| -> Result<Option<View>> {
+            let changed = dataset.counterpart(item, counterpart, self.recording.seed)?;
+            let Some((changed, image)) = changed else { return Ok(None) };
+            let picture = self.processor.picture(&image)?;
+            // An earlier item whose question cannot be read is not recorded, so this one takes its part.
+            let shown = |other: &Item| {
+                dataset.has(other, counterpart)
+                    && self.processor.ask(picture.clone(), &other.question, &other.options).is_ok()
+            };
+            let first = once_an_image && !images.earlier(item, dataset.items()).any(shown);
+            let prepared = self.processor.ask(picture, &changed.question, &changed.options)?;
+            let layout = Layout::new(&changed, &prepared.map, self.recording.seed);
+            Ok(Some(View { prepared, layout, first }))
+        };
+        let views = self.counterparts.iter().map(|&counterpart| view(counterpart)).collect::<Result<Vec<_>>>()?;
+        Ok(Ready { image: images.number(item), views })
+    }
+
+    /// How much attention an item like this one leaves behind.
+    pub fn size_of(&self, ready: &Ready) -> ItemSize {
+        let patches = ready.original().map_or(0, |view| view.layout.image.len());
+        ItemSize { attention_rows: self.attention_rows, patches }
+    }
+
+    /// How many rows an item like this one leaves of a variant at a site, if its image is recorded with it; `None` where it
+    /// has no such variant.
+    pub fn hidden_rows(&self, ready: &Ready, asked: &Asked, variant: Variant) -> Option<usize> {
+        let layout = &self.view(ready, variant)?.layout;
+        Some(asked.of(variant).map(|want| want.rows(layout)).sum())
+    }
+
+    fn view<'a>(&self, ready: &'a Ready, variant: Variant) -> Option<&'a View> {
+        let at = self.counterparts.iter().position(|known| *known == variant.counterpart())?;
+        ready.views.get(at)?.as_ref()
+    }
+
+    /// Runs one batch under every variant; `source` says where an item comes from. Images of one size share a pass: a model
+    /// that takes images as they are has as many passes as the batch has sizes.
+    pub fn capture(&self, batch: &[(&Item, Ready)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
+        let mut recorded: Vec<(usize, Recorded)> = Vec::with_capacity(batch.len());
+        for members in of_one_size(batch)? {
+            let part: Vec<(&Item, &Ready)> = members.iter().map(|&at| (batch[at].0, &batch[at].1)).collect();
+            let mut answers = self.answers(&part, &source)?;
+            for &variant in self.variants.iter().filter(|variant| **variant != Variant::ORIGINAL) {
+                for (number, blocks) in self.states(&part, variant)? {
+                    answers[number].hidden.extend(blocks);
+                }
+            }
+            recorded.extend(members.into_iter().zip(answers));
+        }
+        recorded.sort_by_key(|(at, _)| *at);
+        Ok(recorded.into_iter().map(|(_, recorded)| recorded).collect())
+    }
+
+    /// Answers, attention and hidden states of the original.
+    fn answers(&self, batch: &[(&Item, &Ready)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
+        let views = batch.iter().map(|(_, ready)| ready.original()).collect::<Result<Vec<_>>>()?;
+        let prepared: Vec<&Prepared> = views.iter().map(|view| &view.prepared).collect();
+        let images: Vec<usize> = batch.iter().map(|(_, ready)| ready.image).collect();
+        let distinct = Distinct::new(&images, &prepared);
+        let layout: Vec<_> =
+            views.iter().map(|view| (Columns::from(&view.prepared.map), view.layout.coverage.clone())).collect();
+        let subjects = subjects(&views, &distinct);
         let mut attention = AttentionCapture::new(&self.attention, self.recording.heads, &layout);
-        let mut hidden = HiddenCapture::new(&self.hidden, &layout);
+        let mut hidden = Gather::new(&self.asked, Variant::ORIGINAL, &subjects);
+        hidden.pixels(|number| self.processor.patch_colours(prepared[number]))?;
         let logits = {
             let mut hooks = Hooks::none();
             if !self.attention.is_empty() {
                 hooks.push(&mut attention);
             }
-            if !self.hidden.is_empty() {
+            if Until::states_of(Variant::ORIGINAL, &self.asked).is_some() {
                 hooks.push(&mut hidden);
             }
-            let inputs = Inputs::collate(&prepared, &self.model.device())?;
-            self.model.run(&inputs, &mut hooks)?
+            pass::run(self.model.as_ref(), &prepared, &distinct, Until::Readout, &mut hooks)?
         };
+        let logits = logits.ok_or_else(|| Error::data("the model gave no logits"))?;
         let [_, vocabulary] = logits.dims();
         let logits = numbers(logits.into_data())?;
-        let kept = attention.rows.into_iter().zip(hidden.rows);
-        let per_item = batch.iter().zip(logits.chunks_exact(vocabulary)).zip(kept);
+        let kept = attention.rows.into_iter().zip(hidden.blocks);
+        let per_item = batch.iter().zip(&views).zip(logits.chunks_exact(vocabulary)).zip(kept);
         per_item
-            .map(|(((item, prepared), logits), (attention, hidden))| {
+            .map(|((((item, _), View { prepared, .. }), logits), (attention, hidden))| {
                 if logits.iter().any(|logit| logit.is_nan()) {
                     return Err(Error::data(format!("item `{}`: the model's logits are not numbers", item.id))
                         .with_help("its weights may be broken, or too large for the precision it computes in"));
                 }
                 let answer = choose(item, &prepared.map.options, logits, self.generated(prepared)?);
-                Ok(Recorded { item: (*item).clone(), geometry: prepared.map.geometry, answer, attention, hidden })
+                let (dataset, geometry) = (source(item), prepared.map.geometry);
+                Ok(Recorded { dataset, item: (*item).clone(), geometry, answer, attention, hidden })
             })
             .collect()
+    }
+
+    /// Hidden states of a variant, of those items of the batch that have it.
+    fn states(&self, batch: &[(&Item, &Ready)], variant: Variant) -> Result<Vec<(usize, Vec<HiddenBlock>)>> {
+        let shown = batch.iter().enumerate().filter_map(|(number, (_, ready))| {
+            let view = self.view(ready, variant)?;
+            Some((number, ready.image, view))
+        });
+        let shown: Vec<(usize, usize, &View)> = shown.collect();
+        let views: Vec<&View> = shown.iter().map(|(.., view)| *view).collect();
+        if views.is_empty() {
+            return Ok(Vec::new());
+        }
+        let prepared: Vec<&Prepared> = views.iter().map(|view| &view.prepared).collect();
+        let images: Vec<usize> = shown.iter().map(|(_, image, _)| *image).collect();
+        let distinct = Distinct::new(&images, &prepared);
+        let subjects = subjects(&views, &distinct);
+        let mut hidden = Gather::new(&self.asked, variant, &subjects);
+        hidden.pixels(|number| self.processor.patch_colours(prepared[number]))?;
+        if let Some(until) = Until::states_of(variant, &self.asked) {
+            let model = match variant {
+                Variant::Counterpart(_) => Some(&self.model),
+                Variant::Untrained(seed) => self.untrained.iter().find(|(s, _)| *s == seed).map(|(_, model)| model),
+            };
+            let model = model.ok_or_else(|| Error::data(format!("the model of `{variant}` is not open")))?;
+            pass::run(model.as_ref(), &prepared, &distinct, until, &mut Hooks::one(&mut hidden))?;
+        }
+        Ok(shown.iter().map(|(number, ..)| *number).zip(hidden.blocks).collect())
     }
 
     /// Greedy text, if the study asks for it.
@@ -111,8 +235,23 @@ impl Live {
     }
 }
 
-fn layout(item: &Item, prepared: &Prepared) -> (Columns, Coverage) {
-    (Columns::from(&prepared.map), Coverage::of(&item.objects, &prepared.map.geometry))
+/// The items of a batch, as places in it, sorted by the size of their prepared images; sizes come as they first appear.
+fn of_one_size(batch: &[(&Item, Ready)]) -> Result<Vec<Vec<usize>>> {
+    let mut sizes: Vec<([usize; 4], Vec<usize>)> = Vec::new();
+    for (at, (_, ready)) in batch.iter().enumerate() {
+        let shape = ready.original()?.prepared.pixel_shape;
+        match sizes.iter_mut().find(|(known, _)| *known == shape) {
+            Some((_, members)) => members.push(at),
+            None => sizes.push((shape, vec![at])),
+        }
+    }
+    Ok(sizes.into_iter().map(|(_, members)| members).collect())
+}
+
+fn subjects<'a>(views: &[&'a View], distinct: &Distinct) -> Vec<Subject<'a>> {
+    let subject =
+        |(view, &image): (&&'a View, &usize)| Subject { layout: &view.layout, image: view.first.then_some(image) };
+    views.iter().zip(&distinct.of).map(subject).collect()
 }
 
 /// The attention sites that a study names.
@@ -125,95 +264,19 @@ fn attention_sites(recording: &Recording, sites: &[SiteSpec]) -> Result<Vec<Site
     }
 }
 
-/// What is asked at one site of hidden states.
-pub(super) type Groups = (Site, Vec<Group>);
-
-/// The hidden states that a study names, each site once, and how wide they are.
-fn hidden_sites(recording: &Recording, sites: &[SiteSpec]) -> Result<(Vec<Groups>, usize)> {
-    let mut hidden: Vec<Groups> = Vec::new();
-    for asked in &recording.hidden {
-        for site in select(&asked.sites, sites)? {
-            check_hidden(site, &asked.groups)?;
-            let known = hidden.iter().position(|(known, _)| *known == site);
-            let at = known.unwrap_or_else(|| {
-                hidden.push((site, Vec::new()));
-                hidden.len() - 1
-            });
-            let new = asked.groups.iter().filter(|group| !hidden[at].1.contains(group)).copied().collect::<Vec<_>>();
-            hidden[at].1.extend(new);
-        }
-    }
-    // Rows come in the order of the walk, whatever the order of the study.
-    hidden.sort_by_key(|(site, _)| sites.iter().position(|spec| spec.site == *site));
-    let mut widths = hidden.iter().map(|(site, _)| (site, dimension(sites, *site, 2)));
-    let Some((first, width)) = widths.next() else { return Ok((hidden, 0)) };
-    if let Some((other, wide)) = widths.find(|(_, other)| *other != width) {
-        return Err(Error::usage(format!("`{first}` is {width} numbers wide and `{other}` is {wide}"))
-            .with_help("one frame holds vectors of one width: record such sites in studies of their own"));
-    }
-    Ok((hidden, width))
-}
-
-fn check_hidden(site: Site, groups: &[Group]) -> Result<()> {
-    if matches!(site, Site::LmAttn(_) | Site::LmScores(_) | Site::VisionAttn(_) | Site::Logits) {
-        return Err(Error::usage(format!("`{site}` is not a hidden state"))
-            .with_help("hidden states are the sites with one vector a token, such as lm.*.resid"));
-    }
-    match groups.iter().find(|group| is_image_only(site) && matches!(group, Group::Last | Group::Text)) {
-        Some(group) => Err(Error::usage(format!("`{site}` holds image patches only, so it has no group `{group}`"))
-            .with_help("groups there: image, object_1, object_2, ...")),
-        None => Ok(()),
-    }
-}
-
-/// A dimension of a site's shape, such as 128 in `[batch, tokens, 128]`; 0 where it is left open.
-fn dimension(sites: &[SiteSpec], site: Site, axis: usize) -> usize {
-    let shape = sites.iter().find(|spec| spec.site == site).map_or("", |spec| spec.shape.as_str());
-    let axes = shape.trim_matches(['[', ']']).split(',').map(str::trim);
-    axes.clone().nth(axis).and_then(|length| length.parse().ok()).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sites() -> Vec<SiteSpec> {
-        let spec = |site, shape: &str| SiteSpec { site, shape: shape.into(), meaning: "" };
-        vec![
-            spec(Site::VisionOut, "[batch, 64, 48]"),
-            spec(Site::LmResid(0), "[batch, tokens, 96]"),
-            spec(Site::LmAttn(0), "[batch, 8, query, key]"),
-            spec(Site::LmResid(1), "[batch, tokens, 96]"),
-        ]
-    }
-
-    fn recording(toml: &str) -> Recording {
-        toml::from_str(toml).unwrap()
-    }
-
-    #[test]
-    fn hidden_sites_are_merged_and_come_in_the_order_of_the_walk() {
-        let asked = recording(
-            "[[hidden]]\nsites = [\"lm.1.resid\"]\ngroups = [\"last\"]\n\
-             [[hidden]]\nsites = [\"lm.*.resid\"]\ngroups = [\"last\", \"image\"]\n",
-        );
-        let (hidden, width) = hidden_sites(&asked, &sites()).unwrap();
-        let both = vec![Group::Last, Group::Image];
-        assert_eq!((hidden, width), (vec![(Site::LmResid(0), both.clone()), (Site::LmResid(1), both)], 96));
-        assert_eq!(dimension(&sites(), Site::LmAttn(0), 1), 8);
-    }
-
     #[test]
     fn sites_of_the_wrong_kind_are_refused() {
-        let error = attention_sites(&recording("attention = [\"lm.0.resid\"]"), &sites()).unwrap_err();
+        let spec = |site| SiteSpec { site, shape: "[batch, 8, query, key]".into(), meaning: "" };
+        let sites = [spec(Site::LmResid(0)), spec(Site::LmAttn(0))];
+        let asked = |toml: &str| attention_sites(&toml::from_str(toml).unwrap(), &sites);
+        let error = asked("attention = [\"lm.0.resid\"]").unwrap_err();
         assert!(error.to_string().contains("`lm.0.resid` is not attention"), "{error}");
-        let hidden = |sites_named: &str, groups: &str| {
-            let asked = recording(&format!("[[hidden]]\nsites = [{sites_named}]\ngroups = [{groups}]\n"));
-            hidden_sites(&asked, &sites()).unwrap_err().to_string()
-        };
-        assert!(hidden("\"lm.0.attn\"", "\"last\"").contains("not a hidden state"));
-        assert!(hidden("\"vision.out\"", "\"last\"").contains("no group `last`"));
-        assert!(hidden("\"vision.out\", \"lm.0.resid\"", "\"image\"").contains("48 numbers wide"));
-        assert!(hidden("\"lm.7.resid\"", "\"image\"").contains("lm.7.resid"));
+        assert_eq!(asked("").unwrap(), [Site::LmAttn(0)]);
+        assert_eq!(asked("attention = []").unwrap(), []);
+        assert!(asked("attention = [\"pixels\"]").unwrap_err().to_string().contains("`pixels` does not exist"));
     }
 }

@@ -4,10 +4,15 @@
 //! moment and resumed, and whatever the thread count.
 
 mod answer;
+mod asked;
 mod capture;
 mod frame_file;
+mod gather;
+mod images;
 pub mod import;
 mod live;
+mod parts;
+mod pass;
 mod pictures;
 mod plan;
 mod progress;
@@ -19,14 +24,17 @@ mod shares;
 mod stage;
 
 pub(crate) use answer::choose;
+pub use asked::{Asked, Spot, Want};
+pub(crate) use capture::numbers;
 pub use frame_file::{read_frame, write_frames};
-pub use live::Live;
+pub use live::{Live, Ready, View};
+pub use parts::Parts;
 pub use pictures::Pictures;
-pub use plan::{ItemSize, Plan};
+pub use plan::{HiddenFrame, ItemSize, Plan};
 pub use progress::Bar;
-pub use recorded::{Answer, AttentionRow, HiddenRow, Recorded};
+pub use recorded::{Answer, AttentionRow, HiddenBlock, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;
-pub use shares::{Columns, Coverage, Shares, reduce, reduce_layer};
+pub use shares::{Columns, Shares, reduce, reduce_layer};
 pub use stage::{Estimate, Stage, Way};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use super::frame_file::read_frame;
-use crate::dataset::{self, Dataset, Item, image_file};
+use crate::dataset::{Dataset, Item, Joined, image_file};
 use crate::error::{Error, Result};
 use crate::study::RunFolder;
 
@@ -38,12 +38,14 @@ impl Pictures {
                 None => Ok(Self::Files(HashMap::new())),
             },
             None => {
-                let dataset = dataset::open(&manifest.study.dataset.source)?;
+                let choice = &manifest.study.dataset;
+                let limit = choice.limit.map(|limit| limit.get());
+                let dataset = Joined::open(choice.source.references(), limit)?;
                 if dataset.fingerprint() != manifest.dataset.blake3 {
                     return Err(Error::data(format!("`{}` has changed since the recording", manifest.dataset.name)));
                 }
                 let items = dataset.items().iter().map(|item| (item.id.clone(), item.clone())).collect();
-                Ok(Self::Dataset { dataset, items })
+                Ok(Self::Dataset { dataset: Box::new(dataset), items })
             }
         }
     }

@@ -20,22 +20,22 @@ impl Bar {
     }
 
     /// Begins with `done` of `items` already there.
-    pub(super) fn start(&self, items: usize, done: usize) {
+    pub(crate) fn start(&self, items: usize, done: usize) {
         self.0.set_length(items as u64);
         self.0.set_position(done as u64);
         // The speed is that of this run, not of what an earlier one left.
         self.0.reset_eta();
     }
 
-    pub(super) fn advance(&self, items: usize) {
+    pub(crate) fn advance(&self, items: usize) {
         self.0.inc(items as u64);
     }
 
-    pub(super) fn note(&self, text: String) {
+    pub(crate) fn note(&self, text: String) {
         self.0.set_message(text);
     }
 
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }
 }

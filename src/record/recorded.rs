@@ -1,18 +1,22 @@
 //! What one item left behind, before it becomes rows of the frames.
 
+use super::asked::Spot;
 use crate::dataset::Item;
-use crate::processor::ImageGeometry;
+use crate::processor::{Group, ImageGeometry, Patch};
+use crate::study::Variant;
 
 /// What one item left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
+    /// The source of the item, as the study names it.
+    pub dataset: String,
     pub item: Item,
     pub geometry: ImageGeometry,
     pub answer: Answer,
     /// By layer, then head.
     pub attention: Vec<AttentionRow>,
-    /// By site, then group, in the order of the study.
-    pub hidden: Vec<HiddenRow>,
+    /// By variant, then site.
+    pub hidden: Vec<HiddenBlock>,
 }
 
 /// What the model answered.
@@ -40,10 +44,24 @@ pub struct AttentionRow {
     pub patches: Vec<f32>,
 }
 
-/// The mean hidden state over a group of positions.
+/// Hidden states of one item at one site, of one variant.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HiddenRow {
-    pub site: String,
-    pub group: String,
-    pub vector: Vec<f32>,
+pub struct HiddenBlock {
+    pub spot: Spot,
+    pub variant: Variant,
+    /// The group of each row, and its patch; no patch for a mean and for positions of the text.
+    pub rows: Vec<(Group, Option<Patch>)>,
+    /// `[rows, width]`.
+    pub vectors: Vec<f32>,
+}
+
+impl HiddenBlock {
+    pub(super) fn new(spot: Spot, variant: Variant) -> Self {
+        Self { spot, variant, rows: Vec::new(), vectors: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, group: Group, cell: Option<Patch>, vector: impl IntoIterator<Item = f32>) {
+        self.rows.push((group, cell));
+        self.vectors.extend(vector);
+    }
 }

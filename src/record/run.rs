@@ -167,9 +167,10 @@ mod tests {
 
     use super::*;
     use crate::dataset::{Object, PixelBox};
-    use crate::processor::{Grid, ImageGeometry};
-    use crate::record::{Answer, AttentionRow, Columns, Coverage, HiddenRow, ItemSize, reduce};
-    use crate::study::{Existing, Manifest};
+    use crate::model::Site;
+    use crate::processor::{Coverage, Grid, ImageGeometry, Patch};
+    use crate::record::{Answer, AttentionRow, Columns, HiddenBlock, HiddenFrame, ItemSize, Spot, reduce};
+    use crate::study::{Existing, Group, Manifest, Precision, Variant};
 
     static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -197,6 +198,20 @@ mod tests {
         (0..count).map(one).collect()
     }
 
+    const SPOTS: [Spot; 2] = [Spot::Pixels, Spot::Model(Site::LmResid(0))];
+
+    /// A mean for every item, and tokens for those of the second shard.
+    fn hidden(number: u32) -> Vec<HiddenBlock> {
+        let block = |spot, rows: usize, width: usize| {
+            let mut block = HiddenBlock::new(spot, Variant::ORIGINAL);
+            let cell = |col| (rows > 1).then_some(Patch { row: 1, col });
+            (0..rows).for_each(|row| block.push(Group::Image, cell(row), vec![number as f32; width]));
+            block
+        };
+        let tokens = (8..16).contains(&number).then(|| block(SPOTS[0], 2, 3));
+        tokens.into_iter().chain([block(SPOTS[1], 1, 5)]).collect()
+    }
+
     /// A made-up model: its numbers depend on the item and on who shares its batch, as a real one's last bits do.
     fn fake(batch: &[(&Item, u32)]) -> Vec<Recorded> {
         let seen = PixelBox { x1: 0.0, y1: 0.0, x2: 20.0, y2: 20.0 };
@@ -211,6 +226,7 @@ mod tests {
                 reduce(layer, head, &(0..7).map(|column| raw(column) / total).collect::<Vec<_>>(), &columns, &coverage)
             };
             Recorded {
+                dataset: "made up".into(),
                 item: item.clone(),
                 geometry,
                 answer: Answer {
@@ -224,11 +240,7 @@ mod tests {
                     .flat_map(|layer| (0..2).map(move |head| (layer, head)))
                     .map(|(l, h)| row(l, h))
                     .collect(),
-                hidden: vec![HiddenRow {
-                    site: "lm.0.resid".into(),
-                    group: "last".into(),
-                    vector: vec![number as f32; 3],
-                }],
+                hidden: hidden(number),
             }
         };
         batch.iter().map(|(item, number)| one(item, *number)).collect()
@@ -240,8 +252,9 @@ mod tests {
 
     /// Four items a batch, eight a shard.
     fn plan(items: usize) -> Plan {
-        let size = ItemSize { attention_rows: 6, patches: 4, hidden_rows: 1, width: 3 };
-        Plan { shard: 8, ..Plan::new(items, 4, 2, size) }
+        let frame = |spot, width, dtype| HiddenFrame { spot, width, dtype, rows: items };
+        let hidden = vec![frame(SPOTS[0], 3, Precision::F16), frame(SPOTS[1], 5, Precision::F32)];
+        Plan { shard: 8, ..Plan::new(items, 4, 2, ItemSize { attention_rows: 6, patches: 4 }, hidden) }
     }
 
     fn folder(root: &Path) -> RunFolder {
@@ -279,7 +292,9 @@ mod tests {
     fn a_run_leaves_its_frames_and_nothing_else() {
         let files = unbroken(&items(19));
         let names: Vec<_> = files.keys().map(String::as_str).collect();
-        assert_eq!(names, ["frames/attention.parquet", "frames/hidden.parquet", "frames/items.parquet", "run.json"]);
+        let frames = ["attention", "hidden/lm.0.resid", "hidden/pixels", "items"];
+        let expected: Vec<_> = frames.iter().map(|name| format!("frames/{name}.parquet")).collect();
+        assert_eq!(names, [&expected.iter().map(String::as_str).collect::<Vec<_>>()[..], &["run.json"]].concat());
     }
 
     #[test]
@@ -321,7 +336,8 @@ mod tests {
             shards.write(&Shard { index, recorded, skipped: Vec::new() }).unwrap();
         }
         // Joined so far: one frame whole, one half.
-        std::fs::write(folder.frame("hidden"), &whole["frames/hidden.parquet"]).unwrap();
+        std::fs::write(folder.frame("hidden/pixels"), &whole["frames/hidden/pixels.parquet"]).unwrap();
+        std::fs::write(folder.frames().join("hidden/lm.0.resid.parquet.part"), "PAR1").unwrap();
         std::fs::write(folder.frames().join("attention.parquet.part"), "PAR1").unwrap();
         job.record(number, |_| panic!("everything is there already")).unwrap();
         assert_eq!(bytes(place.path()), whole);

@@ -4,35 +4,43 @@
 
 use polars::prelude::*;
 
-use super::recorded::{AttentionRow, HiddenRow, Recorded};
+use super::asked::Spot;
+use super::plan::{HiddenFrame, Plan};
+use super::recorded::{AttentionRow, HiddenBlock, Recorded};
 use super::shares::Shares;
 use crate::dataset::{Familiarity, Object};
 use crate::error::{Error, Result};
+use crate::processor::Patch;
+use crate::study::Precision;
 
-/// One of the three frames.
+/// One of the frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     Items,
     Attention,
-    Hidden,
+    /// Of one site.
+    Hidden(Spot),
 }
 
 impl Frame {
-    /// The name of its file, without ending.
-    pub fn name(self) -> &'static str {
+    /// The name of its file in the folder of frames, without ending: `items`, `hidden/lm.0.resid`.
+    pub fn name(self) -> String {
         match self {
-            Self::Items => "items",
-            Self::Attention => "attention",
-            Self::Hidden => "hidden",
+            Self::Items => "items".into(),
+            Self::Attention => "attention".into(),
+            Self::Hidden(spot) => format!("hidden/{spot}"),
         }
     }
 
-    /// These items' rows, with columns for `objects` objects.
-    pub fn rows(self, recorded: &[Recorded], objects: usize) -> Result<DataFrame> {
+    /// These items' rows.
+    pub(super) fn rows(self, recorded: &[Recorded], plan: &Plan) -> Result<DataFrame> {
         match self {
-            Self::Items => items(recorded, objects),
-            Self::Attention => attention(recorded, objects),
-            Self::Hidden => hidden(recorded),
+            Self::Items => items(recorded, plan.objects),
+            Self::Attention => attention(recorded, plan.objects),
+            Self::Hidden(spot) => match plan.hidden_frame(spot) {
+                Some(frame) => hidden(recorded, frame),
+                None => Ok(DataFrame::empty()),
+            },
         }
         .map_err(|error| Error::data(format!("the {} frame: {error}", self.name())))
     }
@@ -45,6 +53,7 @@ fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
     let pixel = |name: &str, of: &dyn Fn(&Recorded) -> f64| Column::new(name.into(), each(recorded, of));
     let mut columns = vec![
         text("item", &|one| &one.item.id),
+        text("dataset", &|one| &one.dataset),
         text("image", &|one| &one.item.image),
         count("image_width", &|one| one.geometry.image_width),
         count("image_height", &|one| one.geometry.image_height),
@@ -121,16 +130,36 @@ fn attention(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
     DataFrame::new(rows.len(), columns)
 }
 
-fn hidden(recorded: &[Recorded]) -> PolarsResult<DataFrame> {
-    let rows: Vec<(&str, &HiddenRow)> =
-        recorded.iter().flat_map(|one| one.hidden.iter().map(|row| (one.item.id.as_str(), row))).collect();
+fn hidden(recorded: &[Recorded], frame: &HiddenFrame) -> PolarsResult<DataFrame> {
+    let blocks = recorded.iter().flat_map(|one| one.hidden.iter().map(|block| (one.item.id.as_str(), block)));
+    let blocks: Vec<(&str, &HiddenBlock)> = blocks.filter(|(_, block)| block.spot == frame.spot).collect();
+    let rows = || blocks.iter().flat_map(|(item, block)| block.rows.iter().map(move |row| (*item, *block, row)));
+    let cell = |name: &str, of: fn(Patch) -> usize| {
+        let cells: Vec<Option<i16>> = rows().map(|(.., (_, cell))| cell.map(|cell| of(cell) as i16)).collect();
+        Column::new(name.into(), cells)
+    };
     let columns = vec![
-        Column::new("item".into(), each(&rows, |(item, _)| *item)),
-        Column::new("site".into(), each(&rows, |(_, row)| row.site.as_str())),
-        Column::new("group".into(), each(&rows, |(_, row)| row.group.as_str())),
-        vectors("vector", rows.iter().map(|(_, row)| row.vector.as_slice()))?,
+        Column::new("item".into(), rows().map(|(item, ..)| item).collect::<Vec<_>>()),
+        Column::new("variant".into(), rows().map(|(_, block, _)| block.variant.to_string()).collect::<Vec<_>>()),
+        Column::new("group".into(), rows().map(|(.., (group, _))| group.to_string()).collect::<Vec<_>>()),
+        cell("cell_row", |cell| cell.row),
+        cell("cell_col", |cell| cell.col),
+        states(frame, blocks.iter().flat_map(|(_, block)| &block.vectors).copied().collect())?,
     ];
-    DataFrame::new(rows.len(), columns)
+    DataFrame::new(rows().count(), columns)
+}
+
+/// The column of the vectors, `[rows * width]`.
+fn states(frame: &HiddenFrame, numbers: Vec<f32>) -> PolarsResult<Column> {
+    let dtype = match frame.dtype {
+        Precision::F32 => DataType::Float32,
+        Precision::F16 => DataType::Float16,
+    };
+    if numbers.is_empty() {
+        return Ok(Column::new_empty("vector".into(), &DataType::Array(Box::new(dtype), frame.width)));
+    }
+    let shape = [ReshapeDimension::Infer, ReshapeDimension::new(frame.width as i64)];
+    Ok(Series::new("vector".into(), numbers).cast(&dtype)?.reshape_array(&shape)?.into_column())
 }
 
 fn name_of(familiarity: Familiarity) -> &'static str {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::frame_file::{read_frame, write_frames};
+use super::parts::Parts;
 use super::plan::Plan;
 use super::recorded::Recorded;
 use super::schema::Frame;
@@ -30,20 +30,18 @@ pub struct Shards<'a> {
 impl Shards<'_> {
     /// Whether a shard is on disk.
     pub fn holds(&self, shard: usize) -> bool {
-        self.part(Frame::Items, shard).is_file()
+        self.parts().holds(&Frame::Items.name(), shard)
     }
 
     /// Writes a shard; says how many bytes it took.
     pub fn write(&self, shard: &Shard) -> Result<u64> {
         let mut bytes = 0;
         if !shard.skipped.is_empty() {
-            self.make_folder(Frame::Items)?;
+            self.parts().make_folder(&Frame::Items.name())?;
             write_json(&self.skipped(shard.index), &shard.skipped)?;
         }
-        for &frame in &self.plan.frames {
-            self.make_folder(frame)?;
-            let rows = frame.rows(&shard.recorded, self.plan.objects);
-            bytes += write_frames(&self.part(frame, shard.index), std::iter::once(rows))?;
+        for frame in self.plan.frames() {
+            bytes += self.parts().write(&frame.name(), shard.index, frame.rows(&shard.recorded, self.plan))?;
         }
         Ok(bytes)
     }
@@ -58,9 +56,8 @@ impl Shards<'_> {
         if !skipped.is_empty() {
             self.folder.write_skipped(&skipped)?;
         }
-        for &frame in &self.plan.frames {
-            let parts = (0..self.plan.shards()).map(|shard| read_frame(&self.part(frame, shard), None));
-            write_frames(&self.folder.frame(frame.name()), parts)?;
+        for frame in self.plan.frames() {
+            self.parts().join(&frame.name(), self.plan.shards())?;
         }
         self.tidy()?;
         Ok(skipped)
@@ -68,13 +65,12 @@ impl Shards<'_> {
 
     /// Removes the shards of a recording that is whole.
     pub fn tidy(&self) -> Result<()> {
-        for frame in [Frame::Items, Frame::Attention, Frame::Hidden] {
-            let parts = self.parts(frame);
-            if parts.exists() {
-                std::fs::remove_dir_all(&parts).map_err(|source| Error::io("remove", &parts, source))?;
-            }
+        let hidden = std::fs::read_dir(self.folder.frames().join("hidden")).into_iter().flatten().flatten();
+        let hidden = hidden.map(|entry| entry.path()).filter(|path| path.is_dir());
+        for name in hidden.filter_map(|path| Some(format!("hidden/{}", path.file_name()?.to_string_lossy()))) {
+            self.parts().remove(&name)?;
         }
-        Ok(())
+        [Frame::Items, Frame::Attention].iter().try_for_each(|frame| self.parts().remove(&frame.name()))
     }
 
     fn all_skipped(&self) -> Result<Vec<Skipped>> {
@@ -89,20 +85,11 @@ impl Shards<'_> {
         Ok(skipped)
     }
 
-    fn make_folder(&self, frame: Frame) -> Result<()> {
-        let parts = self.parts(frame);
-        std::fs::create_dir_all(&parts).map_err(|source| Error::io("create", &parts, source))
-    }
-
-    fn parts(&self, frame: Frame) -> PathBuf {
-        self.folder.frames().join(frame.name())
-    }
-
-    fn part(&self, frame: Frame, shard: usize) -> PathBuf {
-        self.parts(frame).join(format!("part-{shard:05}.parquet"))
+    fn parts(&self) -> Parts<'_> {
+        Parts { folder: self.folder }
     }
 
     fn skipped(&self, shard: usize) -> PathBuf {
-        self.parts(Frame::Items).join(format!("part-{shard:05}.skipped.json"))
+        self.parts().path(&Frame::Items.name(), shard).with_extension("skipped.json")
     }
 }

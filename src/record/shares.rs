@@ -2,8 +2,7 @@
 //! the query's own position.
 
 use super::recorded::AttentionRow;
-use crate::dataset::Object;
-use crate::processor::{ImageGeometry, TokenMap};
+use crate::processor::{Coverage, TokenMap};
 use crate::study::Heads;
 
 /// What each column of a row of attention weights is. Columns that are none of the three are text.
@@ -21,23 +20,6 @@ pub struct Columns {
 impl From<&TokenMap> for Columns {
     fn from(map: &TokenMap) -> Self {
         Self { bos: map.bos, image: map.image.clone(), last: map.last, len: map.len }
-    }
-}
-
-/// How much of each patch an item's objects cover.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Coverage {
-    /// Per object: the covered share of each patch, `[rows * cols]`; `None` where nobody annotated it.
-    pub objects: Vec<Option<Vec<f32>>>,
-    /// The same for the union of all annotated objects; `None` where none is.
-    pub union: Option<Vec<f32>>,
-}
-
-impl Coverage {
-    pub fn of(objects: &[Object], geometry: &ImageGeometry) -> Self {
-        let all: Vec<_> = objects.iter().flat_map(|object| object.boxes.iter().copied()).collect();
-        let covered = |boxes: &[_]| (!boxes.is_empty()).then(|| geometry.coverage(boxes));
-        Self { objects: objects.iter().map(|object| covered(&object.boxes)).collect(), union: covered(&all) }
     }
 }
 
@@ -114,8 +96,8 @@ fn mean_row(rows: &[f32], width: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::PixelBox;
-    use crate::processor::Grid;
+    use crate::dataset::{Object, PixelBox};
+    use crate::processor::{Grid, ImageGeometry};
 
     /// A 2x2 grid over a 20x20 image.
     fn geometry() -> ImageGeometry {

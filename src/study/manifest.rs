@@ -20,6 +20,9 @@ pub struct Manifest {
     pub study: Study,
     pub dataset: DatasetIdentity,
     pub model: CheckpointIdentity,
+    /// What the recording had to leave out, for the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where the frames come from, if not from our own model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportIdentity>,
@@ -107,6 +110,11 @@ impl Manifest {
             &|of| serde_json::to_string(&of.study.record).unwrap_or_default(),
             self.study.record == asked.study.record,
         );
+        hold(
+            "[[intervene]]",
+            &|of| serde_json::to_string(&of.study.intervene).unwrap_or_default(),
+            self.study.intervene == asked.study.intervene,
+        );
         hold("the device", &|of| of.device.clone(), self.device == asked.device);
         hold("the import", &import, import(self) == import(asked));
         hold("the version", &|of| of.vlmscope.clone(), self.vlmscope == asked.vlmscope);
@@ -126,6 +134,7 @@ impl Manifest {
             study: toml::from_str(&study).unwrap(),
             dataset: DatasetIdentity { name: "scenes/pairs".into(), blake3: "d".repeat(64), items: 600 },
             model: CheckpointIdentity { path: "m".into(), blake3: Some("c".repeat(64)) },
+            notes: vec![],
             import: None,
         }
     }

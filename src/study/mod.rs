@@ -8,20 +8,31 @@
 //! path = "datasets/scenes-llava"     # a Hugging Face folder; this one, the bundled model, is the default
 //!
 //! [dataset]
-//! source = "scenes/pairs"            # built in, or the path of a dataset
-//! limit = 100                        # the first 100 items only
+//! source = "scenes/pairs"            # built in, or the path of a dataset; or a list of them
+//! limit = 100                        # the first 100 items of each only
 //!
 //! [record]
-//! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, or * for the layer
+//! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, or * for the layer; may be empty
 //! query = "last"                     # which query row
 //! heads = "all"                      # or "mean"
 //! batch = 16
 //! answer = "options"                 # or "generate": greedy text beside the option scores
 //! max_new_tokens = 8
+//! seed = 1                           # of what is drawn at random: groups such as random_background_1, noise images
 //!
 //! [[record.hidden]]                  # any number of these; none by default
+//! sites = ["lm.*.resid"]             # or "pixels": the mean colour of each patch that the model sees
+//! groups = ["last", "object_1"]      # see `processor::Group`
+//! states = "mean"                    # over each group; or "tokens": each of its positions
+//! dtype = "f32"                      # or "f16"
+//! variants = ["original"]            # also "blank", "noise", "shifted_16" (see `dataset::Counterpart`), "untrained_1"
+//!
+//! [[intervene]]                      # any number of these; see `intervene::Intervene` and the designs
+//! name = "cross"
+//! design = "patch"
+//! pairing = "cross"
 //! sites = ["lm.*.resid"]
-//! groups = ["last", "object_1"]
+//! groups = ["object", "strip"]
 //!
 //! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
 //! seed = 1
@@ -31,24 +42,27 @@
 //! was carried out, after the flags of the command line, is kept in `run.json`.
 
 mod fingerprint;
-mod group;
+mod hidden;
 mod manifest;
 mod pattern;
 mod read;
 mod run_folder;
 mod shipped;
+mod sources;
 
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::processor::Group;
 pub use fingerprint::fingerprint_checkpoint;
-pub use group::Group;
+pub use hidden::{HiddenStates, Precision, States, Variant};
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
 pub use read::StudyText;
 pub use run_folder::{Existing, Progress, RunFolder, write_atomically, write_error, write_json};
 pub use shipped::{BUNDLED_MODEL, shipped, shipped_studies};
+pub use sources::Sources;
 
 /// What is asked, of which model, on which items, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +77,9 @@ pub struct Study {
     pub dataset: DatasetChoice,
     #[serde(default)]
     pub record: Recording,
+    /// What is changed while the model runs, and asked again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervene: Vec<crate::intervene::Intervene>,
     #[serde(default)]
     pub analysis: crate::analysis::Params,
 }
@@ -85,9 +102,9 @@ impl Default for ModelChoice {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetChoice {
-    /// A built-in name (`vlmscope datasets` lists them) or the path of a dataset.
-    pub source: String,
-    /// Only the first so many items.
+    /// A built-in name (`vlmscope datasets` lists them) or the path of a dataset; or a list of them.
+    pub source: Sources,
+    /// Only the first so many items of each source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
 }
@@ -101,7 +118,7 @@ pub struct Recording {
     /// Which query row of the attention.
     pub query: Query,
     pub heads: Heads,
-    /// Hidden states, pooled over groups of positions.
+    /// Hidden states of groups of positions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<HiddenStates>,
     /// Items a forward pass takes together. Part of the study because the last bits of the numbers depend on it.
@@ -109,6 +126,8 @@ pub struct Recording {
     pub answer: Answering,
     /// Greedy tokens at most, with `answer = "generate"`.
     pub max_new_tokens: NonZeroUsize,
+    /// Of what is drawn at random.
+    pub seed: u64,
 }
 
 const SIXTEEN: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -123,6 +142,7 @@ impl Default for Recording {
             batch: SIXTEEN,
             answer: Answering::Options,
             max_new_tokens: SIXTEEN,
+            seed: 1,
         }
     }
 }
@@ -162,12 +182,4 @@ pub enum Answering {
     Options,
     /// The same, and the greedy text beside it.
     Generate,
-}
-
-/// Hidden states to record: every group at every site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HiddenStates {
-    pub sites: Vec<SitePattern>,
-    pub groups: Vec<Group>,
 }

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::suggestion;
 
-/// What a site's name can look like, whatever the model.
-const FAMILIES: [&str; 10] = [
+/// What a site's name can look like, whatever the model. `pixels` is not the model's: it stands for what the model sees.
+const FAMILIES: [&str; 12] = [
+    "pixels",
     "vision.*.resid",
     "vision.*.attn",
     "vision.out",
@@ -13,6 +14,7 @@ const FAMILIES: [&str; 10] = [
     "lm.*.resid",
     "lm.*.scores",
     "lm.*.attn",
+    "lm.*.head.*",
     "lm.*.attn_out",
     "lm.*.mlp_out",
     "logits",

@@ -28,7 +28,7 @@ impl Study {
 }
 
 impl StudyText {
-    /// The error with the place of a key's value, for instance `["record", "attention"]`; as it is where the file leaves
+    /// The error with the place of a key's value, for instance `["record", "attention"]` or `["intervene", "0", "sites"]`; as it is where the file leaves
     /// the key out.
     pub fn error_at(&self, keys: &[&str], error: Error) -> Error {
         match self.span_of(keys) {
@@ -45,7 +45,7 @@ impl StudyText {
 
     /// Our words for what the TOML reader says. serde puts the known names into its message, between backticks.
     fn explain(&self, error: &toml::de::Error) -> Error {
-        let span = error.span().unwrap_or(0..0);
+        let span = self.narrowed(error.span().unwrap_or(0..0), error.message());
         let (message, help) = match error.message().split_once('\n') {
             Some((message, help)) => (message.to_string(), Some(help.to_string())),
             None => unknown_name(error.message()).unwrap_or_else(|| (error.message().to_string(), None)),
@@ -53,12 +53,24 @@ impl StudyText {
         self.error(span, message, help)
     }
 
+    /// Of an error that marks several lines: the one line that holds the name it complains about.
+    fn narrowed(&self, span: Range<usize>, message: &str) -> Range<usize> {
+        let (Some(name), Some(marked)) = (message.split('`').nth(1), self.text.get(span.clone())) else { return span };
+        match marked.find(name) {
+            Some(at) if marked.contains('\n') && !name.is_empty() => span.start + at..span.start + at + name.len(),
+            _ => span,
+        }
+    }
+
     fn span_of(&self, keys: &[&str]) -> Option<Range<usize>> {
         let document = toml::de::DeTable::parse(&self.text).ok()?;
         let (first, rest) = keys.split_first()?;
         let mut value = document.get_ref().get(*first)?;
         for key in rest {
-            value = value.get_ref().get(*key)?;
+            value = match (value.get_ref(), key.parse::<usize>()) {
+                (toml::de::DeValue::Array(list), Ok(index)) => list.get(index)?,
+                (other, _) => other.get(*key)?,
+            };
         }
         Some(value.span())
     }

@@ -106,8 +106,15 @@ impl RunFolder {
         write_json(&self.root.join("skipped.json"), skipped)
     }
 
-    /// Whether the frames are complete. `items` is the frame that is put in place last.
+    /// Whether all frames of the study are complete. Of a recording, `items` is the frame that is put in place last; of
+    /// interventions, `effects`.
     pub fn is_recorded(&self) -> bool {
+        let intervenes = || self.manifest().is_ok_and(|manifest| !manifest.study.intervene.is_empty());
+        self.has_items() && (self.frame("effects").is_file() || !intervenes())
+    }
+
+    /// Whether the frames of the recording proper are complete.
+    pub fn has_items(&self) -> bool {
         self.frame("items").is_file()
     }
 

@@ -1,5 +1,6 @@
 //! Typed columns of a Parquet file. Whatever does not fit is an error that names file, column and what was expected.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +80,22 @@ impl Frame {
         Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
     }
 
+    /// A text column as numbers into its different texts, which come in the order of appearance.
+    pub fn codes(&self, name: &str) -> Result<(Vec<usize>, Vec<String>)> {
+        let column = self.column(name)?;
+        let texts = column.str().map_err(|_| self.wrong_type(name, column, "text"))?;
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        let mut known = Vec::new();
+        let mut code = |text| {
+            *numbers.entry(text).or_insert_with(|| {
+                known.push(text.to_owned());
+                known.len() - 1
+            })
+        };
+        let codes = texts.iter().map(|text| text.map(&mut code)).collect();
+        Ok((self.whole(name, codes)?, known))
+    }
+
     pub fn flags(&self, name: &str) -> Result<Vec<bool>> {
         self.whole(name, self.optional_flags(name)?)
     }
@@ -107,14 +124,17 @@ impl Frame {
 
     /// Whole numbers that fit `T`.
     pub fn integers<T: TryFrom<i64>>(&self, name: &str) -> Result<Vec<T>> {
+        self.whole(name, self.optional_integers(name)?)
+    }
+
+    pub fn optional_integers<T: TryFrom<i64>>(&self, name: &str) -> Result<Vec<Option<T>>> {
         let column = self.column(name)?;
         let cast = column.dtype().is_integer().then(|| column.cast(&DataType::Int64).ok()).flatten();
         let cast = cast.ok_or_else(|| self.wrong_type(name, column, "whole numbers"))?;
         let integers = cast.i64().map_err(|_| self.wrong_type(name, column, "whole numbers"))?;
-        let integers = self.whole(name, integers.iter().collect())?;
-        let fit =
-            |value| T::try_from(value).map_err(|_| self.error(format!("column `{name}` holds {value}, out of range")));
-        integers.into_iter().map(fit).collect()
+        let out_of_range = |value| self.error(format!("column `{name}` holds {value}, out of range"));
+        let fit = |value| T::try_from(value).map_err(|_| out_of_range(value));
+        integers.iter().map(|value| value.map(fit).transpose()).collect()
     }
 
     /// Lists of numbers; null reads as an empty list.
@@ -137,10 +157,12 @@ impl Frame {
     /// Rows of equal length as one row-major array, and that length.
     pub fn rows(&self, name: &str) -> Result<(Vec<f32>, usize)> {
         let column = self.column(name)?;
-        let expected = "fixed-size arrays of f32";
+        let expected = "fixed-size arrays of f32 or f16";
         let rows = column.array().map_err(|_| self.wrong_type(name, column, expected))?;
         let width = rows.width();
         let inner = rows.rechunk().get_inner();
+        let half = inner.dtype() == &DataType::Float16;
+        let inner = if half { inner.cast(&DataType::Float32).unwrap_or(inner) } else { inner };
         let values = inner.f32().map_err(|_| self.wrong_type(name, column, expected))?;
         if rows.null_count() > 0 || values.null_count() > 0 {
             return Err(self.error(format!("column `{name}` has nulls, expected {width} numbers in every row")));

@@ -11,7 +11,12 @@ use crate::processor::{Grid, ImageGeometry};
 #[derive(Clone, Debug, Default)]
 pub struct Items {
     pub id: Vec<String>,
+    /// The source that the item comes from, as the study names it.
+    pub dataset: Vec<String>,
     pub image: Vec<String>,
+    pub question: Vec<String>,
+    /// The right option.
+    pub gold: Vec<String>,
     pub relation: Vec<Option<String>>,
     pub familiarity: Vec<Option<String>>,
     /// The option that the model chose.
@@ -19,14 +24,19 @@ pub struct Items {
     pub correct: Vec<bool>,
     /// Largest probability over the whole vocabulary; recorded elsewhere, it may be unknown.
     pub confidence: Vec<Option<f64>>,
+    /// Items of one pair differ in a single contrast; items of one set show the same objects.
+    pub pair: Vec<Option<String>>,
+    pub set: Vec<Option<String>>,
     pub geometry: Vec<ImageGeometry>,
     /// `[item][k - 1]`: what is known of object k.
     pub objects: Vec<Vec<Sighting>>,
 }
 
-/// Where an object of an item is.
+/// An object of an item, and where it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sighting {
+    /// Empty where it is not known.
+    pub name: String,
     /// Original pixels; empty where nobody annotated it.
     pub boxes: Vec<PixelBox>,
     /// Share of the boxes' area inside what the model sees.
@@ -47,12 +57,17 @@ impl Items {
         }
         let objects = objects(frame, &id)?;
         Ok(Self {
+            dataset: frame.texts("dataset")?,
             image: frame.texts("image")?,
+            question: frame.texts("question")?,
+            gold: frame.texts("gold")?,
             relation: frame.optional_texts("relation")?,
             familiarity: frame.optional_texts("familiarity")?,
             answer: frame.texts("answer")?,
             correct: frame.flags("correct")?,
             confidence: frame.optional_numbers("confidence")?,
+            pair: frame.optional_texts("pair")?,
+            set: frame.optional_texts("set")?,
             geometry: geometry(frame, &id)?,
             objects,
             id,
@@ -72,14 +87,15 @@ impl Items {
         self.objects.iter().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// The image of each item as a number, from 0 in order of appearance: the clusters of bootstrap and permutation.
+    /// The image of each item as a number, from 0 in order of appearance: the clusters of bootstrap and permutation. Images
+    /// of one name in two datasets are two.
     pub fn clusters(&self) -> Vec<usize> {
-        let mut numbers: HashMap<&str, usize> = HashMap::new();
-        self.image
-            .iter()
-            .map(|image| {
+        let mut numbers: HashMap<(&str, &str), usize> = HashMap::new();
+        let images = self.dataset.iter().zip(&self.image);
+        images
+            .map(|(dataset, image)| {
                 let next = numbers.len();
-                *numbers.entry(image).or_insert(next)
+                *numbers.entry((dataset, image)).or_insert(next)
             })
             .collect()
     }
@@ -117,7 +133,8 @@ fn objects(frame: &Frame, id: &[String]) -> Result<Vec<Vec<Sighting>>> {
                 .map_err(|error| error.within(frame.error(format!("column `object_{k}_boxes`, item `{}`", id[row]))))?;
             // An item may lack object 1 but have object 2; the places must not shift.
             objects[row].resize(k - 1, Sighting::default());
-            objects[row].push(Sighting { boxes, visible });
+            let name = names[row].clone().unwrap_or_default();
+            objects[row].push(Sighting { name, boxes, visible });
         }
     }
     Ok(objects)
@@ -149,7 +166,9 @@ mod tests {
 
     #[test]
     fn images_are_numbered_by_appearance() {
-        let items = Items { image: ["b", "a", "b", "c"].map(String::from).to_vec(), ..Items::default() };
+        let texts = |all: [&str; 4]| all.map(String::from).to_vec();
+        let dataset = texts(["one", "one", "one", "two"]);
+        let items = Items { image: texts(["b", "a", "b", "a"]), dataset, ..Items::default() };
         assert_eq!(items.clusters(), [0, 1, 0, 2]);
     }
 }

@@ -2,32 +2,61 @@
 
 mod attention;
 mod column;
+mod hidden;
 mod items;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use attention::{Attention, Cell, MEAN};
+pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
 
 use crate::error::Result;
 use column::Frame;
 
-/// What the analyses of one run read.
-#[derive(Clone, Debug)]
+/// What the analyses of one run read. Hidden states are large, so an analysis reads them site by site, when it needs them:
+/// [`HiddenSite::read`] with this `folder`.
+#[derive(Clone, Debug, Default)]
 pub struct Frames {
+    pub folder: PathBuf,
     pub items: Items,
+    /// Without cells where the run recorded no attention.
     pub attention: Attention,
+    /// The sites of the hidden states, in the order of the walk; none where the run recorded none.
+    pub hidden: Vec<String>,
+}
+
+/// A kind of frame that an analysis cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Every run has these.
+    Items,
+    Attention,
+    Hidden,
 }
 
 impl Frames {
-    /// Reads `items.parquet` and the rows of one query in `attention.parquet`, both in `folder`.
+    /// Reads `items.parquet` and, where it is there, the rows of one query in `attention.parquet`, both in `folder`.
     ///
     /// # Errors
     /// A missing or unreadable file; a missing column, or one of another type; values that contradict each other. The
     /// message names file, column and item.
     pub fn read(folder: &Path, query: &str) -> Result<Self> {
         let items = Items::read(&Frame::read(&folder.join("items.parquet"))?)?;
-        let attention = Attention::read(&Frame::read(&folder.join("attention.parquet"))?, &items, query)?;
-        Ok(Self { items, attention })
+        let path = folder.join("attention.parquet");
+        let attention = match path.exists() {
+            true => Attention::read(&Frame::read(&path)?, &items, query)?,
+            false => Attention::default(),
+        };
+        Ok(Self { folder: folder.to_path_buf(), items, attention, hidden: sites(folder) })
+    }
+
+    /// Whether the run recorded what an analysis needs.
+    pub fn have(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Items => true,
+            Needs::Attention => !self.attention.cells().is_empty(),
+            Needs::Hidden => !self.hidden.is_empty(),
+        }
     }
 }

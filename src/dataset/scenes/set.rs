@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use image::RgbImage;
 
 use super::background::Background;
+use super::counterpart::changed;
 use super::dice::{Dice, Purpose};
 use super::identity::{Colour, Split};
 use super::relation::{Axis, Relation};
@@ -14,7 +15,7 @@ use super::rows::{self, Flavour, Place};
 use super::scene::Scene;
 use super::spec::{PairsSpec, RowsSpec, Spec};
 use super::{pairs, question};
-use crate::dataset::{Dataset, Familiarity, Item, Object, fingerprint};
+use crate::dataset::{Counterpart, Dataset, Familiarity, Item, Object, PixelBox, fingerprint};
 use crate::error::{Error, Result};
 
 /// A dataset of rendered scenes. Images are drawn when asked for; [`Scenes::scene`] gives the description, from which
@@ -63,6 +64,20 @@ impl Scenes {
     /// What the image of an item shows, by [`Item::image`].
     pub fn scene(&self, image: &str) -> Option<&Scene> {
         self.scenes.get(image)
+    }
+
+    fn scene_of(&self, item: &Item) -> Result<&Scene> {
+        let scene = self.scene(&item.image);
+        scene.ok_or_else(|| Error::data(format!("{} has no scene `{}`", self.name, item.image)))
+    }
+
+    /// The scene of an item moved along the item's axis, and by how much; None where an entity would leave the canvas.
+    fn shifted(&self, item: &Item, pixels: i32) -> Result<Option<(Scene, [i32; 2])>> {
+        let by = match item.axis() {
+            Axis::Horizontal => [pixels, 0],
+            Axis::Vertical => [0, pixels],
+        };
+        Ok(self.scene_of(item)?.shifted(by[0], by[1]).map(|scene| (scene, by)))
     }
 
     fn hash(&self) -> String {
@@ -164,8 +179,41 @@ impl Dataset for Scenes {
     }
 
     fn image(&self, item: &Item) -> Result<RgbImage> {
-        let scene = self.scene(&item.image);
-        scene.map(Scene::render).ok_or_else(|| Error::data(format!("{} has no scene `{}`", self.name, item.image)))
+        Ok(self.scene_of(item)?.render())
+    }
+
+    fn offers(&self, _counterpart: Counterpart) -> Result<()> {
+        Ok(())
+    }
+
+    fn has(&self, item: &Item, counterpart: Counterpart) -> bool {
+        match counterpart {
+            Counterpart::Shifted(pixels) => self.shifted(item, pixels).is_ok_and(|shifted| shifted.is_some()),
+            Counterpart::Original | Counterpart::Blank | Counterpart::Noise => true,
+            // Whether identities can be drawn does not depend on the seed.
+            other => self.scene_of(item).is_ok_and(|scene| changed(item, scene, other, 0).is_some()),
+        }
+    }
+
+    fn counterpart(&self, item: &Item, counterpart: Counterpart, seed: u64) -> Result<Option<(Item, RgbImage)>> {
+        let scene = self.scene_of(item)?;
+        match counterpart {
+            Counterpart::Original => Ok(Some((item.clone(), scene.render()))),
+            Counterpart::Blank => Ok(Some((item.clone(), scene.blank().render()))),
+            Counterpart::Noise => {
+                Ok(counterpart.paint(scene.render(), &item.image, seed).map(|image| (item.clone(), image)))
+            }
+            Counterpart::Shifted(pixels) => {
+                let Some((scene, [dx, dy])) = self.shifted(item, pixels)? else { return Ok(None) };
+                let mut item = item.clone();
+                for one in item.objects.iter_mut().flat_map(|object| &mut object.boxes) {
+                    let (dx, dy) = (f64::from(dx), f64::from(dy));
+                    *one = PixelBox { x1: one.x1 + dx, y1: one.y1 + dy, x2: one.x2 + dx, y2: one.y2 + dy };
+                }
+                Ok(Some((item, scene.render())))
+            }
+            other => Ok(changed(item, scene, other, seed).map(|(item, scene)| (item, scene.render()))),
+        }
     }
 }
 
@@ -179,7 +227,6 @@ mod tests {
     use std::collections::{BTreeMap, HashSet};
 
     use super::*;
-    use crate::dataset::PixelBox;
     use crate::dataset::scenes::HELD_OUT;
 
     fn shipped(index: usize) -> Scenes {

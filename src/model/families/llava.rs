@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Role, Source, field, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Role, Source, field, read_json};
 use crate::model::language::{Llama, LlamaConfig, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::vision::{ClipConfig, ClipTower};
@@ -53,6 +53,12 @@ pub struct LlavaConfig {
 }
 
 impl LlavaConfig {
+    /// Reads the `config.json` of a checkpoint folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.json");
+        Self::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))
+    }
+
     pub fn from_json(json: &Value) -> Result<Self> {
         let vision = ClipConfig::from_json(&part(json, "vision_config", "clip_vision_model")?)
             .map_err(|error| error.within("vision_config"))?;
@@ -130,14 +136,19 @@ impl Llava {
 
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
-        let path = folder.join("config.json");
-        let mut config = LlavaConfig::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))?;
+        let mut config = LlavaConfig::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
         let built = Self::build(&mut checkpoint, &config, device)?;
         checkpoint.finish(is_buffer)?;
         Ok(built)
+    }
+
+    /// Builds the model of a folder's configuration with random weights.
+    pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Self> {
+        let config = LlavaConfig::read(folder)?;
+        Ok(Self::build(&mut Random::new(seed, config.text.layers), &config, device)?.0)
     }
 
     /// Builds the model from any source of tensors.
@@ -180,6 +191,17 @@ impl Llava {
         let residual = splice(self.language.embed(inputs.ids.clone()), visual, &inputs.image)?;
         Ok(self.stream(residual, positions, mask, inputs.lengths.clone()))
     }
+
+    /// What the projector makes of the tower's states at the slots that it reads.
+    fn project(&self, states: Vec<Tensor<3>>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let joined = Tensor::cat(states, 2);
+        let [_, tokens, _] = joined.dims();
+        let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
+        let features = hooks.tokens(Site::VisionOut, features)?;
+        let Projector { linear1, linear2, activation } = &self.projector;
+        let projected = linear2.forward(activation.forward(linear1.forward(features)));
+        hooks.tokens(Site::ProjectorOut, projected)
+    }
 }
 
 impl VisionLanguage for Llava {
@@ -215,13 +237,22 @@ impl VisionLanguage for Llava {
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
         let states = self.tower.forward(inputs.stills()?, &self.config.slots, hooks)?;
-        let joined = Tensor::cat(states, 2);
-        let [_, tokens, _] = joined.dims();
-        let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
-        let features = hooks.tokens(Site::VisionOut, features)?;
-        let Projector { linear1, linear2, activation } = &self.projector;
-        let projected = linear2.forward(activation.forward(linear1.forward(features)));
-        hooks.tokens(Site::ProjectorOut, projected)
+        self.project(states, hooks)
+    }
+
+    fn encode_from(
+        &self,
+        _inputs: &Inputs,
+        slot: usize,
+        state: &dyn Fn(usize) -> Result<Tensor<3>>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
+        let states = self.tower.forward_from(slot, state, &self.config.slots, hooks)?;
+        self.project(states, hooks)
+    }
+
+    fn encoder_slots(&self) -> Vec<usize> {
+        self.config.slots.clone()
     }
 
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream> {

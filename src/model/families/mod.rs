@@ -58,6 +58,18 @@ impl Family {
     }
 }
 
+/// A model of a folder's configuration whose weights are drawn at random: the control that has the architecture but
+/// learned nothing.
+///
+/// # Errors
+/// A configuration that does not fit, by file and key.
+pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn VisionLanguage>> {
+    match Family::of(folder)? {
+        Family::Llava => Ok(Box::new(Llava::untrained(folder, seed, device)?)),
+        Family::Qwen2Vl | Family::Qwen25Vl => Ok(Box::new(QwenVl::untrained(folder, seed, device)?)),
+    }
+}
+
 /// Reads a checkpoint folder onto a device.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Source, field, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, field, read_json};
 use crate::model::language::{Clip, Llama, LlamaConfig, Position, QWEN2_VL, Stream, positions};
 use crate::model::layers::Mask;
 use crate::model::vision::{PatchGrid, Patching, QwenTower, QwenTowerConfig};
@@ -40,6 +40,12 @@ pub struct QwenVlConfig {
 }
 
 impl QwenVlConfig {
+    /// Reads `config.json` of a folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.json");
+        Self::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))
+    }
+
     pub fn from_json(json: &Value) -> Result<Self> {
         let empty = Value::Object(serde_json::Map::new());
         let vision = json.get("vision_config").filter(|value| !value.is_null()).unwrap_or(&empty);
@@ -106,10 +112,15 @@ pub struct QwenVl {
 }
 
 impl QwenVl {
+    /// Builds the model of a folder's configuration with random weights.
+    pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Self> {
+        let config = QwenVlConfig::read(folder)?;
+        Self::build(&mut Random::new(seed, config.text.layers), &config, device)
+    }
+
     /// Reads a checkpoint folder.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        let path = folder.join("config.json");
-        let mut config = QwenVlConfig::from_json(&read_json(&path)?).map_err(|error| error.within(path.display()))?;
+        let mut config = QwenVlConfig::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("lm_head.weight");
@@ -200,6 +211,22 @@ impl VisionLanguage for QwenVl {
         let grid = self.tower.grid(&inputs.pixels)?;
         let patches = self.tower.forward_from(0, self.tower.embed(inputs.pixels.clone())?, grid, hooks)?;
         self.project(patches, grid, hooks)
+    }
+
+    fn encode_from(
+        &self,
+        inputs: &Inputs,
+        slot: usize,
+        state: &dyn Fn(usize) -> Result<Tensor<3>>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
+        let grid = self.tower.grid(&inputs.pixels)?;
+        let patches = self.tower.forward_from(slot, state(slot)?, grid, hooks)?;
+        self.project(patches, grid, hooks)
+    }
+
+    fn encoder_slots(&self) -> Vec<usize> {
+        vec![self.config.vision.layers]
     }
 
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream> {

@@ -228,13 +228,18 @@ impl Llama {
     }
 
     pub fn sites(&self) -> Vec<SiteSpec> {
-        let LlamaConfig { width, heads, layers, vocabulary, .. } = self.config;
+        let LlamaConfig { width, heads, head_dim, layers, vocabulary, .. } = self.config;
         let tokens = |site, meaning| SiteSpec { site, shape: format!("[batch, tokens, {width}]"), meaning };
         let rows = |site, meaning| SiteSpec { site, shape: format!("[batch, {heads}, query, key]"), meaning };
         let mut sites = vec![tokens(Site::LmResid(0), "embeddings with image tokens spliced in")];
         for l in 0..layers {
             sites.push(rows(Site::LmScores(l), "attention before mask and softmax"));
             sites.push(rows(Site::LmAttn(l), "attention after softmax"));
+            sites.extend((0..heads).map(|h| SiteSpec {
+                site: Site::LmHead(l, h),
+                shape: format!("[batch, tokens, {head_dim}]"),
+                meaning: "what the head has gathered, before the output projection",
+            }));
             sites.push(tokens(Site::LmAttnOut(l), "what attention adds to the residual stream"));
             sites.push(tokens(Site::LmMlpOut(l), "what the MLP adds to the residual stream"));
             sites.push(tokens(Site::LmResid(l + 1), "after the block, before any final norm"));
@@ -284,7 +289,13 @@ impl Llama {
     pub fn block(&self, layer: usize, mut stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
         let block = &self.blocks[layer];
         let Stream { residual, rotary, mask, lengths, past } = &mut stream;
-        let mut tap = Tap { hooks, scores: Some(Site::LmScores(layer)), weights: Site::LmAttn(layer), lengths };
+        let mut tap = Tap {
+            hooks,
+            scores: Some(Site::LmScores(layer)),
+            weights: Site::LmAttn(layer),
+            heads: Some(layer),
+            lengths,
+        };
         let normed = block.norm1.forward(residual.clone());
         let attended = block.attention.forward(normed, Some(rotary), mask, past.get_mut(layer), &mut tap)?;
         let middle = residual.clone() + hooks.tokens(Site::LmAttnOut(layer), attended)?;

@@ -1,6 +1,6 @@
 //! What flows through a decoder: the residual stream and everything the blocks need beside it.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::model::layers::{KeyValue, Mask, Rotary};
 
@@ -18,6 +18,25 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// These items of the batch, which may come several times; without a past.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [rows.len()]), &self.residual.device());
+        let mask = match &self.mask {
+            Mask::Hidden(mask) if mask.dims()[0] > 1 => {
+                Mask::Hidden(Box::new(mask.as_ref().clone().select(0, index.clone())))
+            }
+            other => other.clone(),
+        };
+        Self {
+            residual: self.residual.clone().select(0, index),
+            rotary: self.rotary.clone(),
+            mask,
+            lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
+            past: Vec::new(),
+        }
+    }
+
     /// The residual of each item's last position, `[batch, 1, width]`.
     pub fn last(&self) -> Tensor<3> {
         let [batch, tokens, width] = self.residual.dims();

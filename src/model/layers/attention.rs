@@ -47,6 +47,8 @@ pub struct Tap<'t, 'h> {
     pub scores: Option<Site>,
     /// After softmax.
     pub weights: Site,
+    /// The layer whose heads can be visited one by one; not offered by every tower.
+    pub heads: Option<usize>,
     pub lengths: &'t [usize],
 }
 
@@ -105,8 +107,21 @@ impl Attention {
         }
         let (key, value) = (self.share(key), self.share(value));
         let context = self.attend(query, key, value, mask, tap)?;
+        let context = self.visit_heads(context, tap)?;
         let [batch, _, tokens, _] = context.dims();
         Ok(self.o.forward(context.swap_dims(1, 2).reshape([batch, tokens, heads * self.shape.head_dim])))
+    }
+
+    /// Shows each head's `[batch, tokens, head_dim]` of `[batch, heads, tokens, head_dim]` to the hooks that ask for it.
+    fn visit_heads(&self, mut context: Tensor<4>, tap: &mut Tap<'_, '_>) -> Result<Tensor<4>> {
+        let Some(layer) = tap.heads else { return Ok(context) };
+        let [batch, heads, tokens, dim] = context.dims();
+        for head in (0..heads).filter(|head| tap.hooks.want(Site::LmHead(layer, *head))).collect::<Vec<_>>() {
+            let one = context.clone().narrow(1, head, 1).squeeze_dim(1);
+            let seen = tap.hooks.tokens(Site::LmHead(layer, head), one)?;
+            context = context.slice_assign([0..batch, head..head + 1, 0..tokens, 0..dim], seen.unsqueeze_dim(1));
+        }
+        Ok(context)
     }
 
     /// Values averaged by attention, `[batch, heads, query, head_dim]`.

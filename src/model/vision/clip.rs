@@ -139,20 +139,34 @@ impl ClipTower {
     ///
     /// Blocks behind the last slot run only if a hook wants to see them.
     pub fn forward(&self, pixels: Tensor<4>, slots: &[usize], hooks: &mut Hooks<'_>) -> Result<Vec<Tensor<3>>> {
+        let begun = self.embed(pixels)?;
+        self.forward_from(0, &|_| Ok(begun.clone()), slots, hooks)
+    }
+
+    /// As [`forward`](Self::forward), from the residual stream at slot `from` on. `state` gives the stream at any slot up
+    /// to `from`; blocks before `from` do not run.
+    pub fn forward_from(
+        &self,
+        from: usize,
+        state: &dyn Fn(usize) -> Result<Tensor<3>>,
+        slots: &[usize],
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Vec<Tensor<3>>> {
         let wanted = |slot: &usize| slots.contains(slot);
         let seen =
             |i: usize, hooks: &Hooks<'_>| hooks.want(Site::VisionAttn(i)) || hooks.want(Site::VisionResid(i + 1));
         let last = (0..self.blocks.len()).filter(|&i| seen(i, hooks)).map(|i| i + 1).chain(slots.iter().copied()).max();
 
-        let mut residual = hooks.tokens(Site::VisionResid(0), self.embed(pixels)?)?;
-        let mut states: Vec<(usize, Tensor<3>)> = Vec::new();
-        if wanted(&0) {
-            states.push((0, residual.clone()));
+        let mut residual = hooks.tokens(Site::VisionResid(from), state(from)?)?;
+        let before = slots.iter().filter(|slot| **slot < from).map(|&slot| Ok((slot, state(slot)?)));
+        let mut states: Vec<(usize, Tensor<3>)> = before.collect::<Result<_>>()?;
+        if wanted(&from) {
+            states.push((from, residual.clone()));
         }
         let [batch, tokens, _] = residual.dims();
         let lengths = vec![tokens; batch];
-        for (i, block) in self.blocks.iter().enumerate().take(last.unwrap_or(0)) {
-            let mut tap = Tap { hooks, scores: None, weights: Site::VisionAttn(i), lengths: &lengths };
+        for (i, block) in self.blocks.iter().enumerate().take(last.unwrap_or(0)).skip(from) {
+            let mut tap = Tap { hooks, scores: None, weights: Site::VisionAttn(i), heads: None, lengths: &lengths };
             let normed = block.norm1.forward(residual.clone());
             residual = residual + block.attention.forward(normed, None, &Mask::Full, None, &mut tap)?;
             residual = residual.clone() + block.mlp.forward(block.norm2.forward(residual));

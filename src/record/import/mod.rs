@@ -23,10 +23,11 @@ use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
-use super::shares::{Columns, Coverage, reduce_layer};
+use super::shares::{Columns, reduce_layer};
 use crate::analysis::Params;
 use crate::dataset::Item;
 use crate::error::Result;
+use crate::processor::Coverage;
 use crate::study::{
     CheckpointIdentity, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
     Progress, Recording, RunFolder, Study,
@@ -61,7 +62,7 @@ impl Import {
         if progress != Progress::Recorded {
             let objects = dump.items.iter().map(|item| item.objects.len()).max().unwrap_or(0);
             let size = self.size(&dump)?;
-            let plan = Plan::new(dump.items.len(), BATCH, objects, size);
+            let plan = Plan::new(dump.items.len(), BATCH, objects, size, Vec::new());
             let by_id: HashMap<&str, &layout::Record> =
                 dump.items.iter().zip(&dump.records).map(|(item, record)| (item.id.as_str(), record)).collect();
             let job = Job {
@@ -87,7 +88,7 @@ impl Import {
                 Ok(attention) => {
                     let patches = record.grid[0] * record.grid[1];
                     let attention_rows = attention.layers * (1 + attention.heads);
-                    return Ok(ItemSize { attention_rows, patches, ..ItemSize::default() });
+                    return Ok(ItemSize { attention_rows, patches });
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -97,15 +98,16 @@ impl Import {
 
     fn study(&self, name: &str, dump: &Dump) -> Study {
         let model = ModelChoice { path: dump.model() };
-        let dataset = DatasetChoice { source: dump.path.display().to_string(), limit: None };
+        let dataset = DatasetChoice { source: dump.path.display().to_string().as_str().into(), limit: None };
         match &self.study {
-            Some(study) => Study { model, dataset, ..study.clone() },
+            Some(study) => Study { model, dataset, intervene: Vec::new(), ..study.clone() },
             None => Study {
                 title: format!("Attention recorded elsewhere: {name}"),
                 question: "Where did the model look, and does attention on the objects predict a right answer?".into(),
                 model,
                 dataset,
                 record: Recording::default(),
+                intervene: Vec::new(),
                 analysis: Params::default(),
             },
         }
@@ -120,6 +122,7 @@ impl Import {
             study: self.study(&name, dump),
             dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len() },
             model: CheckpointIdentity { path: dump.model(), blake3: None },
+            notes: Vec::new(),
             import: Some(ImportIdentity {
                 path: dump.path.display().to_string(),
                 scoring: self.scoring.name().into(),
@@ -152,7 +155,7 @@ fn recorded(item: &Item, record: &layout::Record, dump: &Dump, scoring: Scoring,
     }
     rows.sort_by_key(|row| (row.layer, row.head));
     let answer = scoring.answer(item, record)?;
-    Ok(Recorded { item: item.clone(), geometry, answer, attention: rows, hidden: Vec::new() })
+    Ok(Recorded { dataset: dump.name(), item: item.clone(), geometry, answer, attention: rows, hidden: Vec::new() })
 }
 
 #[cfg(test)]

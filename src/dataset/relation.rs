@@ -1,4 +1,4 @@
-//! Where one thing is, seen from another.
+//! Where one thing is, seen from another, and along which axis of the image.
 
 /// An image axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,29 @@ impl Axis {
         match self {
             Self::Horizontal => "horizontal",
             Self::Vertical => "vertical",
+        }
+    }
+
+    /// The axis along which things are told apart: that of the relation where it is one of the four, else that along which
+    /// their centres (x, y) are spread more widely; horizontal where both are equal.
+    pub fn of(relation: Option<&str>, centres: impl Iterator<Item = [f64; 2]> + Clone) -> Self {
+        let spread = |axis: Self| {
+            let along = centres.clone().map(|centre| axis.along(centre));
+            let (least, most) = along.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), at| (lo.min(at), hi.max(at)));
+            most - least
+        };
+        match relation.and_then(Relation::named) {
+            Some(relation) => relation.axis(),
+            None if spread(Self::Vertical) > spread(Self::Horizontal) => Self::Vertical,
+            None => Self::Horizontal,
+        }
+    }
+
+    /// The coordinate of a point (x, y) along this axis.
+    pub fn along(self, [x, y]: [f64; 2]) -> f64 {
+        match self {
+            Self::Horizontal => x,
+            Self::Vertical => y,
         }
     }
 
@@ -39,6 +62,11 @@ pub enum Relation {
 impl Relation {
     /// In the order of the answer options.
     pub const ALL: [Self; 4] = [Self::Left, Self::Right, Self::Above, Self::Below];
+
+    /// The relation of this [`word`](Self::word).
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|relation| relation.word() == word)
+    }
 
     pub fn word(self) -> &'static str {
         match self {
@@ -74,5 +102,19 @@ impl Relation {
             Self::Above => Self::Below,
             Self::Below => Self::Above,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_is_the_relation_s_or_that_of_the_wider_spread() {
+        let of = |relation, centres: &[[f64; 2]]| Axis::of(relation, centres.iter().copied());
+        assert_eq!(of(Some("below"), &[[0.0, 0.0], [9.0, 1.0]]), Axis::Vertical);
+        assert_eq!(of(Some("behind"), &[[0.0, 0.0], [9.0, 1.0]]), Axis::Horizontal);
+        assert_eq!(of(None, &[[5.0, 0.0], [4.0, 1.0], [5.0, 3.0]]), Axis::Vertical);
+        assert_eq!(of(None, &[]), Axis::Horizontal);
     }
 }

@@ -1,0 +1,46 @@
+//! What the model uses: states rewritten on their way, and what the answer becomes.
+//!
+//! An intervention is a [`Hook`](crate::model::Hook) that rewrites a site, and a [`Design`] that says of which prompts, where,
+//! with what. Every design writes the same frames, `effects` and `units`, one row a measurement; the lens, which only
+//! reads, has one of its own. No statistics here: [`crate::analysis`] judges.
+//!
+//! To add a design, write one file that implements [`Design`] and add its line to the study's schema.
+
+mod answers;
+mod arm;
+mod batch;
+mod bench;
+mod correspondence;
+mod design;
+mod frames;
+mod keep;
+mod lens;
+mod overwrite;
+mod pairing;
+mod patch;
+mod plan;
+mod reference;
+mod region;
+mod spec;
+mod stack;
+mod stage;
+mod sweep;
+mod unit;
+
+pub use answers::Reading;
+pub use arm::{Arm, Control, Labels};
+pub use batch::{Batch, Kept};
+pub use bench::{Bench, Take};
+pub use design::{Design, Need, Places, Placing, Source};
+pub use frames::{Counts, EffectRow, UnitLabels, UnitRow, golden_counts};
+pub use lens::LensRow;
+pub use overwrite::{Apply, Overwrite};
+pub use pairing::Pairing;
+pub use patch::{PatchSpec, Under};
+pub use plan::Planned;
+pub use reference::{Background, Objects, Reference, whole_image};
+pub use region::{Matched, Region, group_at, is_image_only, positions};
+pub use spec::{Common, DesignSpec, Intervene};
+pub use stage::{SweepEstimate, carry_out, check, estimate};
+pub use sweep::{Cost, Outcome, Restart, Sweep};
+pub use unit::{Direction, Dropped, Prompt, Role, Run, Unit, Units, outermost};

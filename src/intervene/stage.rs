@@ -1,0 +1,222 @@
+//! The second half of a study's first stage: its interventions, into the run folder.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::HumanBytes;
+
+use super::bench::Bench;
+use super::frames;
+use super::plan::Planned;
+use super::spec::Intervene;
+use super::sweep::{Cost, Outcome, Restart, Sweep};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::model::{VisionLanguage, families};
+use crate::processor::Processor;
+use crate::record::{Bar, Parts, Stage, read_frame};
+use crate::study::{RunFolder, Study, StudyText};
+
+/// The frames in the order in which they are put in place; the last says that a part, or the whole, is there.
+const UNITS: &str = "units";
+const LENS: &str = "lens";
+const EFFECTS: &str = "effects";
+
+/// Bytes of a row of the effects frame before compression, about.
+const ROW_BYTES: u64 = 220;
+
+/// What one intervention would take.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct SweepEstimate {
+    pub name: String,
+    pub units: usize,
+    pub dropped: usize,
+    /// Rows of the effects frame.
+    pub rows: u64,
+    pub bytes: u64,
+    pub cost: Cost,
+    /// Prompts through the whole language model that the partial ones amount to.
+    pub equivalents: f64,
+    /// From the time of one batch; what a design fits beforehand is not in it.
+    pub time: Duration,
+}
+
+/// Whether the interventions of a study make sense together.
+///
+/// # Errors
+/// Two of one name; a dataset that is none of the study's.
+pub fn check(study: &Study, text: &StudyText) -> Result<()> {
+    for (n, Intervene { common, .. }) in study.intervene.iter().enumerate() {
+        let at =
+            |key: &str, message: String| Err(text.error_at(&["intervene", &n.to_string(), key], Error::usage(message)));
+        if study.intervene[..n].iter().any(|other| other.common.name == common.name) {
+            return at("name", format!("two interventions are named `{}`", common.name));
+        }
+        let sources = study.dataset.source.references();
+        if let Some(dataset) = common.dataset.as_ref().filter(|dataset| !sources.contains(dataset)) {
+            let known = sources.iter().map(|source| format!("`{source}`")).collect::<Vec<_>>().join(", ");
+            return at("dataset", format!("`{dataset}` is not one of the study's sources: {known}"));
+        }
+    }
+    Ok(())
+}
+
+/// The model and the items of a stage.
+struct Open {
+    model: Box<dyn VisionLanguage>,
+    processor: Processor,
+}
+
+impl Open {
+    fn of(stage: &Stage) -> Result<Self> {
+        let (folder, compute) = stage.checkpoint();
+        Ok(Self { processor: Processor::open(folder)?, model: families::open(folder, &compute.open()?)? })
+    }
+
+    fn bench<'a>(&'a self, stage: &'a Stage, seed: u64) -> Bench<'a> {
+        Bench {
+            model: self.model.as_ref(),
+            processor: &self.processor,
+            dataset: stage.dataset(),
+            items: stage.dataset().items(),
+            seed,
+            batch: stage.study().record.batch.get(),
+        }
+    }
+
+    /// Every intervention, cut.
+    fn plan(&self, stage: &Stage) -> Result<Vec<Planned>> {
+        let plan = |(n, intervene): (usize, &Intervene)| {
+            let planned = Planned::new(intervene, &self.bench(stage, intervene.common.seed));
+            planned.map_err(|error| stage.text().error_at(&["intervene", &n.to_string()], error))
+        };
+        stage.study().intervene.iter().enumerate().map(plan).collect()
+    }
+}
+
+/// Carries out the interventions that the run folder does not hold yet. What it writes is the same to the last byte
+/// whether it ran through or was killed at any moment and resumed.
+///
+/// # Errors
+/// A request that the model or the dataset cannot meet; an interruption; an intervention that asks for pairs that are right
+/// on both sides and finds none, when everything else is done.
+pub fn carry_out(stage: &Stage, folder: &RunFolder, stop: &AtomicBool, resume: &str, bar: &Bar) -> Result<()> {
+    if stage.study().intervene.is_empty() {
+        return Ok(());
+    }
+    let parts = Parts { folder };
+    if !folder.frame(EFFECTS).is_file() {
+        let open = Open::of(stage)?;
+        let mut planned = open.plan(stage)?;
+        let lens = planned.iter().any(|planned| planned.design.reads());
+        let units = |planned: &Planned| planned.units.len();
+        bar.start(planned.iter().map(units).sum(), 0);
+        let done = sweep_all(stage, &open, &mut planned, parts, lens, stop, resume, bar);
+        bar.finish();
+        done?;
+        let count = planned.iter().map(Planned::parts).sum();
+        for frame in [UNITS].into_iter().chain(lens.then_some(LENS)).chain([EFFECTS]) {
+            parts.join(frame, count)?;
+        }
+    }
+    [UNITS, LENS, EFFECTS].iter().try_for_each(|frame| parts.remove(frame))?;
+    expect_golden(folder)
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call, to name the loop")]
+fn sweep_all(
+    stage: &Stage,
+    open: &Open,
+    planned: &mut [Planned],
+    parts: Parts<'_>,
+    lens: bool,
+    stop: &AtomicBool,
+    resume: &str,
+    bar: &Bar,
+) -> Result<()> {
+    let (mut first, mut bytes) = (0, 0);
+    for planned in planned {
+        let write = |part: usize, outcome: &Outcome| -> Result<u64> {
+            let mut bytes = parts.write(UNITS, part, frames::units(&outcome.units))?;
+            if lens {
+                bytes += parts.write(LENS, part, frames::lens(&outcome.lens))?;
+            }
+            Ok(bytes + parts.write(EFFECTS, part, frames::effects(&outcome.effects))?)
+        };
+        if !parts.holds(EFFECTS, first) {
+            write(first, &Outcome { units: planned.dropped_rows(), ..Outcome::default() })?;
+        }
+        let missing: Vec<usize> = (0..planned.batches.len()).filter(|n| !parts.holds(EFFECTS, first + 1 + n)).collect();
+        let there: usize =
+            (0..planned.batches.len()).filter(|n| !missing.contains(n)).map(|n| planned.batches[n].len()).sum();
+        bar.advance(there);
+        let items = std::mem::take(&mut planned.items);
+        let bench = Bench { items: &items, ..open.bench(stage, planned.intervene.common.seed) };
+        if !missing.is_empty() {
+            planned.design.fit(&bench)?;
+        }
+        let sweep = Sweep {
+            bench,
+            design: planned.design.as_ref(),
+            name: planned.name(),
+            golden: planned.golden(),
+            restart: Restart::FromClean,
+        };
+        for batch in missing {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted { resume: resume.to_string() });
+            }
+            bytes += write(first + 1 + batch, &sweep.batch(&planned.batch(batch))?)?;
+            bar.advance(planned.batches[batch].len());
+            bar.note(format!("{}, {} written", planned.name(), HumanBytes(bytes)));
+        }
+        first += planned.parts();
+    }
+    Ok(())
+}
+
+/// What each intervention would take: runs one batch of each, and writes nothing.
+pub fn estimate(stage: &Stage) -> Result<Vec<SweepEstimate>> {
+    if stage.study().intervene.is_empty() {
+        return Ok(Vec::new());
+    }
+    let open = Open::of(stage)?;
+    let one = |mut planned: Planned| -> Result<SweepEstimate> {
+        let items = std::mem::take(&mut planned.items);
+        let bench = Bench { items: &items, ..open.bench(stage, planned.intervene.common.seed) };
+        planned.design.fit(&bench)?;
+        let design = planned.design.as_ref();
+        let sweep =
+            Sweep { bench, design, name: planned.name(), golden: planned.golden(), restart: Restart::FromClean };
+        let begun = Instant::now();
+        let outcome = sweep.batch(&planned.batch(0))?;
+        let scale = planned.units.len() as f64 / planned.batches[0].len() as f64;
+        let times = |count: u64| (count as f64 * scale).round() as u64;
+        let Cost { images, full, partial, blocks } = outcome.cost;
+        let cost = Cost { images: times(images), full: times(full), partial: times(partial), blocks: times(blocks) };
+        let rows = times(outcome.effects.len() as u64);
+        Ok(SweepEstimate {
+            name: planned.name().to_string(),
+            units: planned.units.len(),
+            dropped: planned.dropped.len(),
+            rows,
+            bytes: rows * ROW_BYTES,
+            cost,
+            equivalents: cost.blocks as f64 / open.model.depth().max(1) as f64,
+            time: begun.elapsed().mul_f64(scale),
+        })
+    };
+    open.plan(stage)?.into_iter().map(one).collect()
+}
+
+/// An error if an intervention had units but none that could be used.
+fn expect_golden(folder: &RunFolder) -> Result<()> {
+    let frame = read_frame(&folder.frame(UNITS), None)?;
+    let counts = frames::golden_counts(&frame)?;
+    let Some(none) = counts.iter().find(|counts| counts.used == 0) else { return Ok(()) };
+    Err(Error::data(format!(
+        "`{}`: of {} units none could be used: {} right on the clean side, {} on the other, {} on both",
+        none.design, none.units, none.clean, none.cf, none.golden
+    ))
+    .with_help("frames/units.parquet says why, unit by unit; `golden = false` takes them all"))
+}
