@@ -15,6 +15,8 @@ mod lenses;
 mod parity;
 /// Pixels, prompts and positions against references.
 mod processor;
+/// Qwen2-VL and Qwen2.5-VL: windows, frames, sides of any length.
+mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
 /// The walk: rows on demand, padding, hooks.

@@ -1,6 +1,6 @@
 //! Rotary position embedding, half-split: dimension `i` turns with dimension `i + d/2`.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Which coordinate of a position turns each pair of dimensions, and how far one unit of it turns the pair, in radians.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +63,14 @@ impl Rotary {
             Tensor::from_data(TensorData::new(values, [positions.len(), 1, tokens, 2 * turns.len()]), device)
         };
         Self { cos: table(f32::cos), sin: table(f32::sin) }
+    }
+
+    /// The angles of these items of the batch; angles that all items share stay as they are.
+    pub fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        match self.cos.dims() {
+            [1, ..] => self.clone(),
+            _ => Self { cos: self.cos.clone().select(0, rows.clone()), sin: self.sin.clone().select(0, rows.clone()) },
+        }
     }
 
     /// Turns queries or keys, `[batch, heads, tokens, head_dim]`.
