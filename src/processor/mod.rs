@@ -154,7 +154,8 @@ impl Processor {
         Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, map })
     }
 
-    /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation: red, green, blue, 0 to 1, `[patches, 3]`.
+    /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation:
+    /// red, green, blue, 0 to 1, `[patches, 3]`.
     pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
         let ([.., height, width], grid) = (prepared.pixel_shape, prepared.map.geometry.grid);
         // What the patches leave over at the right and at the bottom, the model does not see.

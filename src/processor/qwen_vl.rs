@@ -15,9 +15,8 @@ use crate::error::{Error, Result};
 
 /// The documented prompt, for folders without a chat template.
 pub const PROMPT: &str = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n\
-    {%- set what = messages[0]['content'][0]['type'] %}\n\
-    {{ '\n<|vision_start|><|' ~ what ~ '_pad|><|vision_end|>' ~ messages[0]['content'][1]['text'] }}\
-    {{ '<|im_end|>\n<|im_start|>assistant\n' }}";
+    <|vision_start|><|{{ messages[0]['content'][0]['type'] }}_pad|><|vision_end|>\
+    {{ messages[0]['content'][1]['text'] }}<|im_end|>\n<|im_start|>assistant{{ '\n' }}";
 
 const IMAGE: &str = "<|image_pad|>";
 const VIDEO: &str = "<|video_pad|>";
@@ -117,6 +116,10 @@ impl Family for QwenVl {
 
     fn video_token(&self) -> Option<&str> {
         Some(VIDEO)
+    }
+
+    fn pixel_mean(&self) -> [f32; 3] {
+        self.image.mean()
     }
 
     fn pixel_std(&self) -> [f32; 3] {
