@@ -18,7 +18,7 @@ impl Wheels {
     /// (Wang et al. 2024, arXiv 2409.12191), whose coordinates are time, row, column.
     pub fn sections(head_dim: usize, theta: f32, lengths: &[usize], axes: usize) -> Self {
         let axis = lengths.iter().enumerate().flat_map(|(run, &length)| std::iter::repeat_n(run % axes, length));
-        let frequency = (0..head_dim / 2).map(|i| 1.0 / theta.powf(2.0 * i as f32 / head_dim as f32));
+        let frequency = (0..head_dim / 2).map(|i| frequency(theta, 2.0 * i as f32 / head_dim as f32));
         Self { wheels: axis.zip(frequency).collect() }
     }
 
@@ -26,10 +26,14 @@ impl Wheels {
     /// the same frequencies `theta^(-4i/d)`.
     pub fn plane(head_dim: usize, theta: f32) -> Self {
         let half = head_dim / 2;
-        let frequency = |i: usize| 1.0 / theta.powf(2.0 * i as f32 / half as f32);
-        let along = |axis| (0..half / 2).map(move |i| (axis, frequency(i)));
+        let along = |axis| (0..half / 2).map(move |i| (axis, frequency(theta, 2.0 * i as f32 / half as f32)));
         Self { wheels: along(0).chain(along(1)).collect() }
     }
+}
+
+/// `theta^-exponent`, rounded where PyTorch rounds: the power to the nearest f32, then its inverse.
+fn frequency(theta: f32, exponent: f32) -> f32 {
+    1.0 / f64::from(theta).powf(f64::from(exponent)) as f32
 }
 
 /// Cosines and sines of every position, each `[batch or 1, 1, tokens, head_dim]`.

@@ -68,7 +68,12 @@ impl Patching {
 
     /// The patches that see each other in a layer, group by group, in the reference implementation's order.
     pub fn neighbourhoods(&self, layer: usize, grid: PatchGrid) -> Vec<Vec<usize>> {
-        if self.has_windows(layer) { self.windowed(grid) } else { self.by_frame(grid) }
+        if self.has_windows(layer) {
+            return self.windowed(grid);
+        }
+        // Tokens stay in the order of the windows, in layers without windows too.
+        let listed: Vec<usize> = self.windowed(grid).into_iter().flatten().collect();
+        listed.chunks(grid.rows * grid.cols).map(<[usize]>::to_vec).collect()
     }
 
     /// Whether patches of a layer see those of their window only.
@@ -165,7 +170,9 @@ mod tests {
         assert_eq!(windows[3], [16, 17, 22, 23]);
         let full = patching.neighbourhoods(1, grid);
         assert_eq!(full.iter().map(Vec::len).collect::<Vec<_>>(), [12, 12]);
-        assert_eq!(full[0][..5], [0, 1, 6, 7, 2]);
+        assert_eq!(full[0], [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
+        let tall = patching.neighbourhoods(1, PatchGrid { times: 1, rows: 6, cols: 6 });
+        assert_eq!(tall[0][8..12], [12, 13, 18, 19], "below, before what lies right of the window");
     }
 
     #[test]
