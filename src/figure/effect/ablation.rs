@@ -45,8 +45,12 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         bars: bars.collect(),
         references: levels(),
     };
-    let mut rows =
-        vec![Row { columns: 1, height: HEIGHT, panels: vec![Panel::new("By what replaces the tokens", site, bars)] }];
+    let mut rows = vec![Row {
+        columns: 1,
+        height: HEIGHT,
+        panels: vec![Panel::new("By what replaces the tokens", site, bars)],
+        ..Row::default()
+    }];
     let tokens = |row: &Measured| all.value(row, "n_tokens").map(|of| of.value).filter(|tokens| *tokens > 0.0);
     if groups.len() > 2 {
         rows.push(Row {
@@ -57,6 +61,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
                 site,
                 by_tokens(&accuracy, &arms, tokens, levels()),
             )],
+            ..Row::default()
         });
     }
     let mut keys: Vec<Key> = arms

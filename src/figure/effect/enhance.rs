@@ -121,9 +121,9 @@ fn doses(design: &Pick, of: Sweep, counts: &[Counted]) -> Figure {
         )
     });
     let panels: Vec<Panel> = panels.collect();
-    let mut rows = vec![Row { columns: 3, height: HEIGHT, panels }];
+    let mut rows = vec![Row { columns: 3, height: HEIGHT, panels, ..Row::default() }];
     if nulls > 0 {
-        rows.push(Row { columns: 1, height: 150.0, panels: vec![observed(&net)] });
+        rows.push(Row { columns: 1, height: 150.0, panels: vec![observed(&net)], ..Row::default() });
     }
     let mut keys = vec![Key::new("the directions", Look::Marked(REAL))];
     if nulls > 0 {
@@ -292,7 +292,12 @@ fn relations(design: &Pick, of: Sweep) -> Option<Figure> {
             wording::list(&n)
         ),
         keys,
-        rows: vec![Row { columns: 1, height: HEIGHT, panels: vec![Panel::new("By relation", "chosen dose", body)] }],
+        rows: vec![Row {
+            columns: 1,
+            height: HEIGHT,
+            panels: vec![Panel::new("By relation", "chosen dose", body)],
+            ..Row::default()
+        }],
     })
 }
 

@@ -134,7 +134,12 @@ fn by_concept(design: &Pick, counts: &[Counted]) -> Option<Figure> {
             told(&all.only(|row| row.site == site))
         ),
         keys,
-        rows: vec![Row { columns: 1, height: HEIGHT, panels: vec![Panel::new("Accuracy", site, body)] }],
+        rows: vec![Row {
+            columns: 1,
+            height: HEIGHT,
+            panels: vec![Panel::new("Accuracy", site, body)],
+            ..Row::default()
+        }],
     })
 }
 
