@@ -104,7 +104,7 @@ impl Toy {
             activation: Activation::Silu,
             tied: false,
             biases: Biases::None,
-            sections: &[],
+            sections: Vec::new(),
         };
         let (mut source, mut keys) = (Hand, ParamKeys::default());
         Self(Llama::build(&mut Builder::new(&mut source, &mut keys, &Device::flex()), &config).unwrap())
