@@ -261,6 +261,8 @@ fn what_cannot_be_recorded_is_refused_before_anything_runs() {
     refused(rows, &shifted(64), &["no item has the variant `shifted_64`"]);
     refused(rows, &block("\"lm.9.resid\"", "\"image\"", ""), &["lm.9.resid", "does not exist"]);
     refused(rows, &block("\"lm.0.resid\"", "\"ring_0\"", ""), &["`ring_0` is not a group"]);
-    refused("[\"scenes/rows\", \"scenes/rows\"]", &shifted(16), &["both have an item"]);
+    place.write("study.toml", study("[\"scenes/rows\", \"scenes/rows\"]", &shifted(16)));
+    place.run(&["record", "study.toml", "--out", "run"]).expect(1).says(&["both have an item"]);
+    assert!(!place.path("run/frames").exists());
     refused("[]", &shifted(16), &["dataset"]);
 }

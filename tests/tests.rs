@@ -25,6 +25,8 @@ mod parity;
 mod probe;
 /// Pixels, prompts and positions against references.
 mod processor;
+/// Qwen2-VL and Qwen2.5-VL: windows, frames, sides of any length.
+mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
 /// The walk: rows on demand, padding, hooks.

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, ParamKeys, Role, Source};
-use crate::model::language::{Llama, LlamaConfig, Stream};
+use crate::model::language::{Biases, Llama, LlamaConfig, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::{Hooks, Site};
 
@@ -103,6 +103,8 @@ impl Toy {
             theta: 1e30,
             activation: Activation::Silu,
             tied: false,
+            biases: Biases::None,
+            sections: Vec::new(),
         };
         let (mut source, mut keys) = (Hand, ParamKeys::default());
         Self(Llama::build(&mut Builder::new(&mut source, &mut keys, &Device::flex()), &config).unwrap())
