@@ -30,6 +30,8 @@ const LAST: usize = 3;
 const SAID: usize = 4;
 const GATHERED: usize = 5;
 const ANSWER: usize = 6;
+/// Read by nobody: a token that says nothing is as long as one that does, and so attracts as much attention.
+const SILENT: usize = 7;
 const WIDTH: usize = 8;
 
 /// Features that queries and keys meet in; in the slow half of the rotary pairs.
@@ -44,7 +46,7 @@ const TOKENS: [&[(usize, f32)]; 6] = [
     &[(BOS, 1.0)],
     &[(IMAGE, 1.0), (SAID, 1.0)],
     &[(IMAGE, 1.0), (SAID, -1.0)],
-    &[(IMAGE, 1.0)],
+    &[(IMAGE, 1.0), (SILENT, 1.0)],
     &[(WORD, 1.0)],
     &[(LAST, 1.0)],
 ];
