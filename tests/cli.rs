@@ -57,7 +57,8 @@ fn help_and_lists() {
     let studies = place.run(&["studies"]).expect(0).stdout;
     assert!(studies.contains("attention-location.toml"), "{studies}");
     let studies: serde_json::Value = serde_json::from_str(&place.run(&["studies", "--json"]).expect(0).stdout).unwrap();
-    assert_eq!(studies[0]["title"], "Attention location");
+    let titled = |title: &str| studies.as_array().is_some_and(|all| all.iter().any(|study| study["title"] == title));
+    assert!(titled("Attention location") && titled("Dual mechanisms"), "{studies}");
     let datasets = place.run(&["datasets"]).expect(0).stdout;
     assert!(datasets.contains("scenes/pairs") && datasets.contains("scenes/rows"), "{datasets}");
 }

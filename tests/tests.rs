@@ -3,12 +3,16 @@
 /// Copies of the fixtures that a test may spoil.
 mod support;
 
+/// Published benchmarks from a data root in miniature.
+mod benchmarks;
 /// Checkpoints as published, and as they arrive broken.
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
 mod cli;
 /// Ablation, knockout, enhancement, erasure, lens: what must hold exactly.
 mod designs;
+/// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
+mod hidden;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
 /// What must hold exactly of interventions, requests that cannot be met, kills.
@@ -17,8 +21,12 @@ mod interventions;
 mod lenses;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
+/// The probe against scikit-learn and planted codes.
+mod probe;
 /// Pixels, prompts and positions against references.
 mod processor;
+/// Qwen2-VL and Qwen2.5-VL: windows, frames, sides of any length.
+mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
 /// The walk: rows on demand, padding, hooks.

@@ -67,8 +67,9 @@ impl Clean {
                     let kept = self.vision.get(&slot).map(|state| select(state, rows));
                     kept.ok_or_else(|| Error::data(format!("the encoder's state at slot {slot} was not kept")))
                 };
-                let visual = model.encode_from(slot, &state, hooks)?;
-                (0, model.embed(&self.inputs.select(rows), visual, hooks)?)
+                let inputs = self.inputs.select(rows);
+                let visual = model.encode_from(&inputs, slot, &state, hooks)?;
+                (0, model.embed(&inputs, visual, hooks)?)
             }
         };
         let stream = model.blocks(slot, stream, hooks)?;

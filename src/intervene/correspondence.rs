@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::region::{Region, is_image_only, position};
+use super::region::{Region, is_image_only, positions};
 use super::unit::Prompt;
 use crate::dataset::Axis;
 use crate::model::Site;
@@ -23,7 +23,7 @@ pub fn correspondence(
     cf: &Prompt,
     pair: [usize; 2],
 ) -> Result<Vec<(usize, usize)>, String> {
-    let at = |patch: Patch, prompt: &Prompt| position(Place::Patch(patch), site, prompt);
+    let at = |patch: Patch, prompt: &Prompt| positions(Place::Patch(patch), site, prompt).unwrap_or_default();
     let mut pairs: Vec<(usize, usize)> = Vec::new();
     let patches: Vec<(Patch, Patch)> = match region {
         Region::Object => follow(pair, clean, cf, Group::Object, Whole::Yes)?,
@@ -33,7 +33,8 @@ pub fn correspondence(
         Region::Word | Region::All | Region::One(_) | Region::RandomBackground | Region::RandomAs(_) => {
             let strips = follow(pair, clean, cf, Group::Strip, Whole::Yes);
             let positions = region.at(site, clean, pair, clean.layout.seed);
-            let image = clean.layout.geometry.grid.patches().filter_map(|patch| Some((at(patch, clean)?, patch)));
+            let tokens = |patch: Patch| at(patch, clean).into_iter().map(move |token| (token, patch));
+            let image = clean.layout.geometry.grid.patches().flat_map(tokens);
             let image: HashMap<usize, Patch> = image.collect();
             let mut moved = Vec::new();
             for position in positions {
@@ -49,7 +50,7 @@ pub fn correspondence(
             moved
         }
     };
-    pairs.extend(patches.into_iter().filter_map(|(here, there)| Some((at(here, clean)?, at(there, cf)?))));
+    pairs.extend(patches.into_iter().flat_map(|(here, there)| at(here, clean).into_iter().zip(at(there, cf))));
     pairs.sort_unstable();
     pairs.dedup();
     let distinct = pairs.windows(2).all(|two| two[0].0 != two[1].0);

@@ -21,7 +21,8 @@ pub struct Encoded {
     visual: Tensor<3>,
     /// Sites of the encoder that were asked for.
     states: HashMap<Site, Tensor<3>>,
-    pixels: Vec<Tensor<4>>,
+    /// The images, batch by batch.
+    inputs: Vec<Inputs>,
 }
 
 impl Encoded {
@@ -51,16 +52,16 @@ impl Encoded {
         sites.retain(|site| is_image_only(*site) && *site != Site::ProjectorOut);
         sites.sort_unstable();
         sites.dedup();
-        let (mut visual, mut states, mut pixels) = (Vec::new(), HashMap::<Site, Vec<Tensor<3>>>::new(), Vec::new());
+        let (mut visual, mut states, mut all) = (Vec::new(), HashMap::<Site, Vec<Tensor<3>>>::new(), Vec::new());
         for chunk in unique.chunks(batch.max(1)) {
             let inputs = Inputs::collate(chunk, &model.device())?;
             let mut keep = Keep::new(sites.iter().map(|site| (*site, Wanted::All)).collect());
-            visual.push(model.encode(inputs.pixels.clone(), &mut keep.hooks())?);
+            visual.push(model.encode(&inputs, &mut keep.hooks())?);
             keep.states.into_iter().for_each(|(site, state)| states.entry(site).or_default().push(state));
-            pixels.push(inputs.pixels);
+            all.push(inputs);
         }
         let states = states.into_iter().map(|(site, parts)| (site, Tensor::cat(parts, 0))).collect();
-        Ok(Self { of, visual: Tensor::cat(visual, 0), states, pixels })
+        Ok(Self { of, visual: Tensor::cat(visual, 0), states, inputs: all })
     }
 
     /// How many images there are.
@@ -91,9 +92,9 @@ impl Encoded {
     /// The clean runs' states at these slots of the encoder, by slot.
     pub fn slots(&self, model: &dyn VisionLanguage, slots: &[usize]) -> Result<BTreeMap<usize, Tensor<3>>> {
         let mut parts: HashMap<Site, Vec<Tensor<3>>> = HashMap::new();
-        for pixels in &self.pixels {
+        for inputs in &self.inputs {
             let mut keep = Keep::new(slots.iter().map(|slot| (Site::VisionResid(*slot), Wanted::All)).collect());
-            model.encode(pixels.clone(), &mut keep.hooks())?;
+            model.encode(inputs, &mut keep.hooks())?;
             keep.states.into_iter().for_each(|(site, state)| parts.entry(site).or_default().push(state));
         }
         let images = self.images_of(Role::Clean)?;

@@ -126,8 +126,8 @@ impl Hook for Both {
     }
 
     fn tokens(&mut self, site: Site, tokens: Tensor<3>) -> Result<Tensor<3>> {
-        let here = self.hooks.iter_mut().filter(|hook| hook.sites().contains(&site));
-        here.fold(Ok(tokens), |tokens, hook| hook.tokens(site, tokens?))
+        let mut here = self.hooks.iter_mut().filter(|hook| hook.sites().contains(&site));
+        here.try_fold(tokens, |tokens, hook| hook.tokens(site, tokens))
     }
 }
 

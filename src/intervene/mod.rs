@@ -60,7 +60,7 @@ pub use pairing::Pairing;
 pub use patch::{PatchSpec, Under};
 pub use plan::Planned;
 pub use reference::{Background, Objects, Reference, whole_image};
-pub use region::{Matched, Region, group_at, is_image_only, position};
+pub use region::{Matched, Region, group_at, is_image_only, position, positions};
 pub use spec::{Common, DesignSpec, Intervene};
 pub use stage::{SweepEstimate, carry_out, check, estimate};
 pub use sweep::{Cost, Outcome, Restart, Sweep};

@@ -72,7 +72,9 @@ impl Region {
         }
         if self == Self::All {
             let patches = prompt.layout.geometry.grid.count();
-            let count = if is_image_only(site) { class_tokens(site) + patches } else { prompt.prepared.map.len };
+            let merge = merge(site, prompt);
+            let image = class_tokens(site, merge) + patches * merge * merge;
+            let count = if is_image_only(site) { image } else { prompt.prepared.map.len };
             return (0..count).collect();
         }
         let groups: Option<Vec<Vec<usize>>> =
@@ -113,21 +115,37 @@ impl Matched {
 /// the site none of its positions.
 pub fn group_at(group: Group, site: Site, prompt: &Prompt) -> Option<Vec<usize>> {
     let members = group.members(&prompt.layout)?;
-    members.iter().map(|member| position(member.place, site, prompt)).collect()
+    let positions: Option<Vec<_>> = members.iter().map(|member| positions(member.place, site, prompt)).collect();
+    Some(positions?.into_iter().flatten().collect())
 }
 
-/// Where a place stands along the token axis of a site; `None` for words at sites of image patches.
-pub fn position(place: Place, site: Site, prompt: &Prompt) -> Option<usize> {
+/// Where a place stands along the token axis of a site: one position, or all patches that an encoder merges into the token;
+/// `None` for words at sites of image patches.
+pub fn positions(place: Place, site: Site, prompt: &Prompt) -> Option<Vec<usize>> {
     if !is_image_only(site) {
-        return Some(place.position(&prompt.layout));
+        return Some(vec![place.position(&prompt.layout)]);
     }
-    let grid = prompt.layout.geometry.grid;
-    place.patch().map(|patch| class_tokens(site) + patch.row * grid.cols + patch.col)
+    let merge = merge(site, prompt);
+    let before = class_tokens(site, merge);
+    place.patch().map(|patch| prompt.layout.geometry.grid.finer(patch, merge).map(|at| before + at).collect())
 }
 
-/// Tokens before the patches at a site of the image tower.
-fn class_tokens(site: Site) -> usize {
-    usize::from(matches!(site, Site::VisionResid(_)))
+/// The one position of a place; `None` also where an encoder merges several patches into the token.
+pub fn position(place: Place, site: Site, prompt: &Prompt) -> Option<usize> {
+    match positions(place, site, prompt)?.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    }
+}
+
+/// How many patches to a side the site has where the language model has one image token.
+fn merge(site: Site, prompt: &Prompt) -> usize {
+    if site == Site::ProjectorOut { 1 } else { prompt.layout.merge }
+}
+
+/// Tokens before the patches at a site of the image tower; encoders that merge patches have none.
+fn class_tokens(site: Site, merge: usize) -> usize {
+    usize::from(matches!(site, Site::VisionResid(_)) && merge == 1)
 }
 
 /// Whether the tokens of a site are image patches alone, not a whole prompt.

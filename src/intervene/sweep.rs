@@ -279,7 +279,7 @@ impl Sweep<'_> {
                     // What every run gets is made for all units of the batch.
                     let mut before = Hooks::none();
                     under.iter_mut().for_each(|hook| before.push(hook.as_mut()));
-                    let visual = model.encode(clean.inputs.pixels.clone(), &mut before)?;
+                    let visual = model.encode(&clean.inputs, &mut before)?;
                     let visual = hooks.tokens(Site::ProjectorOut, select(&visual, &rows))?;
                     let stream = model.embed(&inputs, visual, &mut hooks)?;
                     let stream = model.blocks(0, stream, &mut hooks)?;

@@ -4,9 +4,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::hook::Hooks;
 use super::inputs::Inputs;
-use super::language::Stream;
+use super::language::{Position, Stream, farthest, positions};
 use super::layers::Mask;
 use super::site::{Site, SiteSpec};
+use super::vision::Patching;
 use crate::error::{Error, Result};
 
 /// A vision-language model, walked block by block.
@@ -22,13 +23,28 @@ pub trait VisionLanguage: Send + Sync {
     /// Blocks of the language model.
     fn depth(&self) -> usize;
 
-    /// Pixels `[batch, 3, height, width]` to visual tokens `[batch, patches, width]`.
-    fn encode(&self, pixels: Tensor<4>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
+    /// The inputs' pixels to visual tokens `[batch, patches, width]`.
+    fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
+
+    /// How the encoder cuts frames into patches, where it takes frames of any size.
+    fn patching(&self) -> Option<&Patching> {
+        None
+    }
+
+    /// Where each token of each item stands for the decoder's rotary embedding.
+    ///
+    /// # Errors
+    /// Image tokens that do not fit the image.
+    fn positions(&self, inputs: &Inputs) -> Result<Vec<Vec<Position>>> {
+        let [_, tokens] = inputs.ids.dims();
+        Ok(vec![positions(tokens, &[]); inputs.batch()])
+    }
 
     /// As [`encode`](Self::encode), from the encoder's residual stream at `vision.{slot}.resid` on, which the hooks visit
-    /// first. `state` gives the stream at any slot up to that one; blocks before it do not run.
+    /// first. `inputs` are those whose states they are; `state` gives the stream at any slot up to that one; blocks before it do not run.
     fn encode_from(
         &self,
+        inputs: &Inputs,
         slot: usize,
         state: &dyn Fn(usize) -> Result<Tensor<3>>,
         hooks: &mut Hooks<'_>,
@@ -52,8 +68,11 @@ pub trait VisionLanguage: Send + Sync {
     /// The final norm alone, `[batch, rows, width]` to the same: what Hugging Face calls the last hidden state.
     fn normalise(&self, rows: Tensor<3>) -> Tensor<3>;
 
-    /// The encoder's own pooled output, `[batch, width]`, from its last state; the language model never sees it.
-    fn pool(&self, last: Tensor<3>) -> Tensor<2>;
+    /// The encoder's own pooled output, `[batch, width]`, from its last state, where it has one; the language model never
+    /// sees it.
+    fn pool(&self, _last: Tensor<3>) -> Option<Tensor<2>> {
+        None
+    }
 
     /// All blocks from `from` on.
     fn blocks(&self, from: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
@@ -66,7 +85,7 @@ pub trait VisionLanguage: Send + Sync {
     /// A hook that matches nothing, or one that fails.
     fn run(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<2>> {
         hooks.check(&self.sites())?;
-        let visual = self.encode(inputs.pixels.clone(), hooks)?;
+        let visual = self.encode(inputs, hooks)?;
         let stream = self.embed(inputs, visual, hooks)?;
         let stream = self.blocks(0, stream, hooks)?;
         Ok(self.readout(stream.last(), hooks)?.squeeze_dim(1))
@@ -81,10 +100,10 @@ pub trait VisionLanguage: Send + Sync {
             return Err(Error::data(format!("generation takes one item at a time, got {}", inputs.batch())));
         }
         let hooks = &mut Hooks::none();
-        let visual = self.encode(inputs.pixels.clone(), hooks)?;
+        let visual = self.encode(inputs, hooks)?;
         let mut stream = self.embed(inputs, visual, hooks)?;
         stream.past = vec![None; self.depth()];
-        let mut position = inputs.lengths[0];
+        let mut position = self.positions(inputs)?.first().map_or(0, |prompt| farthest(prompt));
         let mut generated = Vec::new();
         while generated.len() < limit {
             stream = self.blocks(0, stream, hooks)?;

@@ -12,6 +12,10 @@
 //! | `out.generate` `[1, tokens + n]` | prompt and greedy continuation, ends ignored | greedy generation |
 //! | `out.image_hidden_states`, `cap.*multi_modal_projector` | | `projector.out` |
 //! | `cap.*vision_tower.last_hidden_state`, `.pooler_output` | | the tower's last state, its pooled output |
+//! | `in.pixel_values` `[patches, values]`, `in.image_grid_thw` | towers of any size; the same with `_videos`, `video_` | the same pixels |
+//! | `cap.*visual.last_hidden_state`, `.merger`; `cap.*visual`, `.pooler_output` | in window order; row by row | the tower's last state, `projector.out`; `projector.out` |
+//! | `attn.*visual.blocks.N.attn.W` | window W of layer N | `vision.N.attn` |
+//! | `position_ids` `[3, 1, tokens]`, `rope_delta`, `grid` | in `ref_mrope.safetensors` | positions for the rotary embedding |
 //! | `attn.*vision_tower*layers.N.*`, `attn.*language_model*layers.N.*` | after softmax | `vision.N.attn`, `lm.N.attn` |
 //!
 //! The model is fed the reference's own ids and pixels, so that a difference in the processor cannot hide one in the model.
@@ -26,6 +30,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::model::VisionLanguage;
 use crate::processor::Processor;
+use crate::processor::resample::Passes;
 pub use reference::Reference;
 use trace::Trace;
 
@@ -61,7 +66,8 @@ impl Verdict {
 }
 
 /// One step of an 8-bit image, and what single precision adds to it: how far processed pixels may be from the reference,
-/// before normalisation. References differ among themselves by as much, depending on who resized.
+/// before normalisation. References differ among themselves by as much, depending on who resized; where the order of the
+/// two passes differs as well, by more, so both orders are tried and the one that fits is named.
 const PIXEL_STEP: f64 = 1.0 / 255.0 + 1e-6;
 
 /// Compares every tensor of the reference.
@@ -76,22 +82,22 @@ pub fn verify(
     tolerance: f64,
 ) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    check_processor(processor, reference, image, &mut verdict)?;
-    let walked = verify_model(model, processor.image_token_id(), reference, tolerance)?;
+    check_processor(model, processor, reference, image, &mut verdict)?;
+    let walked = verify_model(model, &processor.visual_token_ids(), reference, tolerance)?;
     verdict.compared.extend(walked.compared);
     verdict.skipped.extend(walked.skipped);
     Ok(verdict)
 }
 
-/// Compares what the model makes of the reference's own inputs.
+/// Compares what the model makes of the reference's own inputs. `visual` are the ids that stand for images and videos.
 pub fn verify_model(
     model: &dyn VisionLanguage,
-    image_token: u32,
+    visual: &[u32],
     reference: &Reference,
     tolerance: f64,
 ) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let trace = Trace::of(model, image_token, reference)?;
+    let trace = Trace::of(model, visual, reference)?;
     let mut names: Vec<&str> = reference.names().filter(|name| !name.starts_with("in.")).collect();
     names.sort_by_key(|name| place(name));
     for name in names {
@@ -102,6 +108,14 @@ pub fn verify_model(
             let missing = expected.len().abs_diff(generated.len());
             let shape = reference.shape(name);
             let worst = (differing + missing) as f64;
+            verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance: 0.0 });
+            continue;
+        }
+        if let Some(ours) = trace.integers(name) {
+            let expected = reference.integers(name)?;
+            let differing = expected.iter().zip(&ours).filter(|(a, b)| a != b).count();
+            let worst = (differing + expected.len().abs_diff(ours.len())) as f64;
+            let shape = reference.shape(name);
             verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance: 0.0 });
             continue;
         }
@@ -117,7 +131,7 @@ pub fn verify_model(
                     ))
                     .with_help("was the reference made from this checkpoint?"));
                 }
-                let worst = worst(&expected, tensor);
+                let worst = worst(&expected, &tensor);
                 verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance });
             }
         }
@@ -128,7 +142,8 @@ pub fn verify_model(
 /// Where in the walk a tensor arises, so that the first difference is the cause of the later ones.
 fn place(name: &str) -> (u8, usize) {
     let number = || name.rsplit('.').find_map(|part| part.parse().ok()).unwrap_or(0);
-    let layer = || name.split(".layers.").nth(1).and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
+    let blocks = if name.contains(".layers.") { ".layers." } else { ".blocks." };
+    let layer = || name.split(blocks).nth(1).and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
     match name {
         "out.logits" => (4, 0),
         "out.generate" => (5, 0),
@@ -137,13 +152,14 @@ fn place(name: &str) -> (u8, usize) {
         _ if name.starts_with("out.hidden.") => (3, 2 * number()),
         _ if name.starts_with("out.attn.") => (3, 2 * number() + 1),
         _ if name.contains("language_model") => (3, 2 * layer() + 1),
-        _ if name.contains("multi_modal_projector") => (2, 0),
-        _ if name.contains(".layers.") => (0, layer()),
+        _ if name.contains("multi_modal_projector") || name.ends_with("visual.merger") => (2, 0),
+        _ if name.contains(blocks) => (0, layer()),
         _ => (1, 0),
     }
 }
 
 fn check_processor(
+    model: &dyn VisionLanguage,
     processor: &Processor,
     reference: &Reference,
     image: Option<&Path>,
@@ -154,8 +170,8 @@ fn check_processor(
         Some(question) => Some(question.to_owned()),
         None => processor.question_of(&expected)?,
     };
-    let (Some(question), Some(image)) = (question, image) else {
-        let why = "no image beside the reference, or a prompt that the chat template cannot make";
+    let (Some(question), Some(image), true) = (question, image, reference.holds("in.pixel_values")) else {
+        let why = "no image beside the reference, or a prompt that the chat template cannot make about one";
         verdict.skipped.push(("in.input_ids and in.pixel_values from image and question".to_owned(), why.to_owned()));
         return Ok(());
     };
@@ -168,23 +184,30 @@ fn check_processor(
         worst: (differing + expected.len().abs_diff(prepared.ids.len())) as f64,
         tolerance: 0.0,
     });
-    let pixels = reference.floats("in.pixel_values")?;
-    verdict.compared.push(Comparison {
-        name: "in.pixel_values".to_owned(),
+    let (pixels, [_, frames, ..]) = trace::pixels(model, reference)?;
+    let apart = |ours: &[f32]| pixels_apart(&pixels, &ours.repeat(frames), frames, processor.pixel_std());
+    let row = |name: &str, worst| Comparison {
+        name: name.to_owned(),
         shape: reference.shape("in.pixel_values"),
-        worst: pixels_apart(&pixels, &prepared.pixels, processor.pixel_std()),
+        worst,
         tolerance: PIXEL_STEP,
-    });
+    };
+    let usual = row("in.pixel_values", apart(&prepared.pixels));
+    // A reference made with Pillow 13 and without torchvision was resized in another order.
+    let other = processor.picture_in_passes(&image, Passes::PillowThirteen)?;
+    let other = row("in.pixel_values (in Pillow 13's order)", apart(&other.pixels));
+    verdict.compared.push(if !usual.holds() && other.holds() { other } else { usual });
     Ok(())
 }
 
-/// Largest difference of two `[3, height, width]` images before normalisation, where 1 is from black to white.
-fn pixels_apart(expected: &[f32], ours: &[f32], std: [f32; 3]) -> f64 {
+/// Largest difference of the pixels of an image before normalisation, where 1 is from black to white. Both are `frames`
+/// times `[3, height, width]`.
+pub fn pixels_apart(expected: &[f32], ours: &[f32], frames: usize, std: [f32; 3]) -> f64 {
     if expected.len() != ours.len() || expected.is_empty() {
         return f64::INFINITY;
     }
-    let channel = expected.len().div_ceil(3);
-    let channels = expected.chunks(channel).zip(ours.chunks(channel)).zip(std);
+    let channel = expected.len().div_ceil(3 * frames.max(1));
+    let channels = expected.chunks(channel).zip(ours.chunks(channel)).zip(std.into_iter().cycle());
     channels.map(|((expected, ours), std)| worst(expected, ours) * f64::from(std)).fold(0.0, f64::max)
 }
 

@@ -21,21 +21,36 @@ enum Values {
 }
 
 impl Reference {
-    /// Reads a safetensors file, and `ref_attn.safetensors` beside it if there is one.
+    /// Reads a safetensors file, and `ref_attn.safetensors` and `ref_mrope.safetensors` beside it if they are there.
     pub fn open(path: &Path) -> Result<Self> {
         let mut reference = Self::default();
         reference.add(path)?;
-        let attention = path.with_file_name("ref_attn.safetensors");
-        if attention.is_file() && attention != path {
-            reference.add(&attention)?;
-        }
-        for needed in ["in.input_ids", "in.pixel_values"] {
-            if !reference.tensors.contains_key(needed) {
-                return Err(Error::data(format!("{}: `{needed}` is missing", path.display()))
-                    .with_help("`scripts/reference.py` writes a complete reference with transformers"));
+        for more in ["ref_attn.safetensors", "ref_mrope.safetensors"].map(|name| path.with_file_name(name)) {
+            if more.is_file() && more != path {
+                reference.add(&more)?;
             }
         }
+        let missing = |needed: &str| {
+            Err(Error::data(format!("{}: `{needed}` is missing", path.display()))
+                .with_help("`scripts/reference.py` writes a complete reference with transformers"))
+        };
+        if !reference.tensors.contains_key("in.input_ids") {
+            return missing("in.input_ids");
+        }
+        if reference.pixels().is_none() {
+            return missing("in.pixel_values");
+        }
         Ok(reference)
+    }
+
+    /// The names of the pixels and of the grid of their patches: of an image, or of a video.
+    pub fn pixels(&self) -> Option<(&'static str, &'static str)> {
+        let names = [("in.pixel_values", "in.image_grid_thw"), ("in.pixel_values_videos", "in.video_grid_thw")];
+        names.into_iter().find(|(pixels, _)| self.tensors.contains_key(*pixels))
+    }
+
+    pub fn holds(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
     fn add(&mut self, path: &Path) -> Result<()> {
@@ -84,11 +99,13 @@ impl Reference {
     }
 
     pub fn ids(&self, name: &str) -> Result<Vec<u32>> {
+        let values = self.integers(name)?.into_iter();
+        values.map(|id| u32::try_from(id).map_err(|_| Error::data(format!("`{name}` holds the id {id}")))).collect()
+    }
+
+    pub fn integers(&self, name: &str) -> Result<Vec<i64>> {
         match self.tensors.get(name) {
-            Some((_, Values::Ids(values))) => values
-                .iter()
-                .map(|&id| u32::try_from(id).map_err(|_| Error::data(format!("`{name}` holds the id {id}"))))
-                .collect(),
+            Some((_, Values::Ids(values))) => Ok(values.clone()),
             Some(_) => Err(Error::data(format!("reference tensor `{name}` holds floats; expected i64"))),
             None => Err(Error::data(format!("reference tensor `{name}` is missing"))),
         }

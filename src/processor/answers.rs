@@ -1,6 +1,7 @@
 //! The tokens that a class of answers can begin with.
 
 use super::Processor;
+use super::chat::Medium;
 use crate::error::{Error, Result};
 
 /// For each class, the tokens that say it.
@@ -17,7 +18,7 @@ impl Processor {
     /// # Errors
     /// An option of which no token says anything; two options that share a token, with the token.
     pub fn answer_forms(&self, question: &str, options: &[String]) -> Result<AnswerForms> {
-        let prompt = self.prompt(question)?;
+        let prompt = self.prompt(question, Medium::Image)?;
         let firsts = self.first_ids(&prompt.text, options)?;
         let mut classes: Vec<Vec<u32>> = Vec::with_capacity(options.len());
         for (option, first) in options.iter().zip(firsts) {

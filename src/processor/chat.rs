@@ -30,6 +30,23 @@ pub struct ChatTemplate {
     special: Vec<(String, String)>,
 }
 
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    Image,
+    Video,
+}
+
+impl Medium {
+    /// The `type` of its part of the message.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+        }
+    }
+}
+
 /// A prompt, and where the question stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
@@ -60,12 +77,12 @@ impl ChatTemplate {
         Ok(Self { environment, origin, special })
     }
 
-    /// The prompt that asks one question about one image and leaves the turn to the model.
-    pub fn prompt(&self, question: &str) -> Result<Prompt> {
+    /// The prompt that asks one question about one image or video and leaves the turn to the model.
+    pub fn prompt(&self, question: &str, medium: Medium) -> Result<Prompt> {
         // The template may treat text as it likes; a stand-in shows where it puts it.
         const STAND_IN: &str = "\u{2}question\u{3}";
-        let text = self.render(question)?;
-        let marked = self.render(STAND_IN)?;
+        let text = self.render(question, medium)?;
+        let marked = self.render(STAND_IN, medium)?;
         let unclear = || {
             Error::data(format!(
                 "chat template of {} does not hold the question `{question}` word for word",
@@ -81,15 +98,15 @@ impl ChatTemplate {
         Ok(Prompt { question_at: before.len(), text })
     }
 
-    /// What the template puts before and after every question.
+    /// What the template puts before and after every question about an image.
     pub fn frame(&self) -> Result<(String, String)> {
-        let Prompt { text, question_at } = self.prompt("question")?;
+        let Prompt { text, question_at } = self.prompt("question", Medium::Image)?;
         Ok((text[..question_at].to_owned(), text[question_at + "question".len()..].to_owned()))
     }
 
-    fn render(&self, question: &str) -> Result<String> {
+    fn render(&self, question: &str, medium: Medium) -> Result<String> {
         let part = |pairs: &[(&str, &str)]| Value::from_pairs(pairs.iter().map(|(k, v)| (*k, Value::from(*v))));
-        let content = vec![part(&[("type", "image")]), part(&[("type", "text"), ("text", question)])];
+        let content = vec![part(&[("type", medium.name())]), part(&[("type", "text"), ("text", question)])];
         let message = Value::from_pairs([("role", Value::from("user")), ("content", Value::from(content))]);
         let fixed = [
             ("messages", Value::from(vec![message])),
@@ -223,7 +240,7 @@ mod tests {
     #[test]
     fn blocks_are_trimmed_as_transformers_does() {
         let source = "{{ bos_token }}{% for m in messages %}\n    {% if m.role == 'user' %}\nQ: {{ m.content[1].text }}\n    {% endif %}\n{% endfor %}\nA:\n";
-        let prompt = template(source).prompt("Why?").unwrap();
+        let prompt = template(source).prompt("Why?", Medium::Image).unwrap();
         assert_eq!(prompt.text, "<s>Q: Why?\nA:");
         assert_eq!(&prompt.text[prompt.question_at..], "Why?\nA:");
     }
@@ -232,21 +249,21 @@ mod tests {
     fn generation_tags_loop_controls_and_json_work() {
         let source = "{%- generation -%} x {%- endgeneration %}{% for i in [1, 2] %}{{ i }}{% break %}{% endfor %}\
                       {{ {'a': '<b> & \\\\u003c'} | tojson }}{{ messages[0]['content'][1]['text'] }}";
-        assert_eq!(template(source).prompt("q").unwrap().text, "x1{\"a\": \"<b> & \\\\u003c\"}q");
+        assert_eq!(template(source).prompt("q", Medium::Image).unwrap().text, "x1{\"a\": \"<b> & \\\\u003c\"}q");
     }
 
     #[test]
     fn a_template_can_refuse() {
-        let error = template("{{ raise_exception('no images here') }}").prompt("q").unwrap_err();
+        let error = template("{{ raise_exception('no images here') }}").prompt("q", Medium::Image).unwrap_err();
         assert!(error.to_string().contains("no images here"), "{error}");
     }
 
     #[test]
     fn a_template_that_changes_the_question_is_an_error() {
         let trimming = template("{{ messages[0].content[1].text | trim }}!");
-        assert_eq!(trimming.prompt("q").unwrap().text, "q!");
-        assert!(trimming.prompt(" q").unwrap_err().to_string().contains("word for word"));
-        assert!(template("nothing").prompt("q").is_err());
+        assert_eq!(trimming.prompt("q", Medium::Image).unwrap().text, "q!");
+        assert!(trimming.prompt(" q", Medium::Image).unwrap_err().to_string().contains("word for word"));
+        assert!(template("nothing").prompt("q", Medium::Image).is_err());
     }
 
     #[test]
@@ -256,14 +273,16 @@ mod tests {
         assert!(error.contains("chat_template.jinja") && error.contains("tokenizer_config.json"), "{error}");
         let fallback =
             ChatTemplate::open(folder.path(), Vec::new(), Some("{{ messages[0].content[1].text }}")).unwrap();
-        assert_eq!(fallback.prompt("q").unwrap().text, "q");
+        assert_eq!(fallback.prompt("q", Medium::Image).unwrap().text, "q");
     }
 
     #[test]
     fn files_are_looked_at_in_the_order_of_transformers() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        let text = |folder: &Path| ChatTemplate::open(folder, Vec::new(), None).unwrap().prompt("q").unwrap().text;
+        let text = |folder: &Path| {
+            ChatTemplate::open(folder, Vec::new(), None).unwrap().prompt("q", Medium::Image).unwrap().text
+        };
         let ends = |end: &str| format!("{{{{ messages[0].content[1].text }}}}{end}");
         write(
             "tokenizer_config.json",

@@ -26,6 +26,13 @@ impl Grid {
         self.rows * self.cols
     }
 
+    /// Where a patch lies in a grid `times` as fine in each direction, row-major: `times * times` indices.
+    pub fn finer(self, patch: Patch, times: usize) -> impl Iterator<Item = usize> {
+        let cols = self.cols * times;
+        let corner = patch.row * times * cols + patch.col * times;
+        (0..times).flat_map(move |row| (0..times).map(move |col| corner + row * cols + col))
+    }
+
     /// All patches, row-major: the order of every `[rows * cols]` array in this crate.
     pub fn patches(self) -> impl Iterator<Item = Patch> {
         (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| Patch { row, col }))
@@ -214,6 +221,17 @@ mod tests {
         assert_eq!(geometry.coverage(&bad), [0.0; 4]);
         assert_eq!(geometry.coverage(&[&bad[..], &[right]].concat()), [0.5, 0.5, 0.0, 0.0]);
         assert_eq!(geometry.visible(&bad[2]), 0.0);
+    }
+
+    #[test]
+    fn a_patch_is_a_square_of_a_finer_grid() {
+        let grid = Grid { rows: 2, cols: 3 };
+        let finer = |row, col, times| grid.finer(Patch { row, col }, times).collect::<Vec<_>>();
+        assert_eq!(finer(1, 2, 1), [5]);
+        assert_eq!(finer(1, 2, 2), [16, 17, 22, 23]);
+        let mut all: Vec<usize> = grid.patches().flat_map(|patch| grid.finer(patch, 3)).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..54).collect::<Vec<_>>());
     }
 
     #[test]

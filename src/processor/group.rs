@@ -241,6 +241,7 @@ mod tests {
             bos: Some(0),
             image: (1..25).collect(),
             geometry,
+            merge: 1,
             words,
             options: vec![],
             last: at,

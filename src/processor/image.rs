@@ -3,14 +3,14 @@
 //! Equal to transformers' `CLIPImageProcessor` on Pillow; its torchvision twin differs by at most one level in 255 where
 //! the two libraries round differently while resizing.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use image::RgbImage;
 use serde_json::Value;
 
 use super::folder::Json;
-use super::resample::{Filter, resize_part};
+use super::resample::{Filter, Passes, resize_in_passes};
 use crate::error::{Error, Result};
 
 const FILES: [&str; 2] = ["processor_config.json", "preprocessor_config.json"];
@@ -24,6 +24,8 @@ pub enum Size {
     ShortestEdge(u32),
     /// Both sides, whatever the aspect ratio.
     Exact { width: u32, height: u32 },
+    /// Sides that are multiples of `side`, nearest to the image's own, with `least` to `most` pixels altogether.
+    Area { side: u32, least: u64, most: u64 },
 }
 
 /// The steps, each `None` where the file switches it off. Channels are red, green, blue.
@@ -55,34 +57,22 @@ impl ImageProcessing {
     /// Reads `image_processor` of `processor_config.json`, or `preprocessor_config.json`; what they leave out has the
     /// defaults of CLIP's class.
     pub fn open(folder: &Path) -> Result<Self> {
-        let nested = Json::read(folder, FILES[0])?.map(|json| json.section("image_processor")).transpose()?.flatten();
-        let json = match nested {
-            Some(json) => json,
-            None => Json::read(folder, FILES[1])?.ok_or_else(|| {
-                Error::data(format!(
-                    "`{}` does not say how to prepare images: expected `image_processor` in {}, or {}",
-                    folder.display(),
-                    FILES[0],
-                    FILES[1]
-                ))
-            })?,
-        };
-        Self::from_json(&json)
+        Self::from_json(&image_processor(folder)?)
     }
 
     fn from_json(json: &Json) -> Result<Self> {
-        for key in ["image_processor_type", "feature_extractor_type"] {
-            let name: Option<String> = json.get(key, "a name")?;
-            if name.is_some_and(|name| !TYPES.contains(&name.as_str())) {
-                return Err(json.wrong(key, &format!("one of {}", TYPES.join(", "))));
-            }
-        }
-        let on = |key: &str| Ok::<_, Error>(json.get(key, "true or false")?.unwrap_or(true));
+        check_type(json, &["image_processor_type", "feature_extractor_type"], &TYPES)?;
+        let crop = if on(json, "do_center_crop")? { Some(crop_size(json)?) } else { None };
+        Self::resizing(json, crop, || size(json))
+    }
+
+    /// The steps that every family's file spells alike, with its own kind of size and CLIP's defaults for the others.
+    pub(super) fn resizing(json: &Json, crop: Option<(u32, u32)>, size: impl FnOnce() -> Result<Size>) -> Result<Self> {
         Ok(Self {
-            resize: if on("do_resize")? { Some((size(json)?, filter(json)?)) } else { None },
-            crop: if on("do_center_crop")? { Some(crop_size(json)?) } else { None },
-            rescale: if on("do_rescale")? { Some(rescale_factor(json)?) } else { None },
-            normalize: if on("do_normalize")? { Some(mean_and_std(json)?) } else { None },
+            resize: if on(json, "do_resize")? { Some((size()?, filter(json)?)) } else { None },
+            crop,
+            rescale: if on(json, "do_rescale")? { Some(rescale_factor(json)?) } else { None },
+            normalize: if on(json, "do_normalize")? { Some(mean_and_std(json)?) } else { None },
         })
     }
 
@@ -91,6 +81,7 @@ impl ImageProcessing {
         match self.resize {
             None => Ok((width, height)),
             Some((Size::Exact { width, height }, _)) => Ok((width, height)),
+            Some((Size::Area { side, least, most }, _)) => in_area((width, height), side, least..=most),
             Some((Size::ShortestEdge(short), _)) => {
                 let (side, long) = (width.min(height), width.max(height));
                 // Truncated, as Python's int(short * long / side) is.
@@ -106,14 +97,14 @@ impl ImageProcessing {
     }
 
     /// Prepares one image of at least one pixel.
-    pub fn apply(&self, image: &RgbImage) -> Result<Pixels> {
+    pub fn apply(&self, image: &RgbImage, passes: Passes) -> Result<Pixels> {
         let resized = self.resized(image.width(), image.height())?;
         let (width, height) = self.crop.unwrap_or(resized);
         let (left, top) = (crop_offset(resized.0, width), crop_offset(resized.1, height));
         let (columns, rows) = (overlap(left, width, resized.0), overlap(top, height, resized.1));
         let filter = self.resize.map_or(Filter::Nearest, |(_, filter)| filter);
         // Only what the crop keeps is computed: the rest of a very wide image would be enormous.
-        let kept = resize_part(image, resized, filter, columns, rows);
+        let kept = resize_in_passes(image, resized, filter, [columns, rows], passes);
         // Where the kept part lies in the crop: beyond the padding.
         let padding = ((-left).max(0) as u32, (-top).max(0) as u32);
         let values = self.tensor(&kept, (width, height), padding);
@@ -151,6 +142,65 @@ impl ImageProcessing {
         let scaled = self.rescale.map_or(f32::from(pixel), |factor| (f64::from(pixel) * factor) as f32);
         self.normalize.map_or(scaled, |(mean, std)| (scaled - mean[channel]) / std[channel])
     }
+}
+
+/// `image_processor` of `processor_config.json`, or `preprocessor_config.json`.
+pub(super) fn image_processor(folder: &Path) -> Result<Json> {
+    let nested = Json::read(folder, FILES[0])?.map(|json| json.section("image_processor")).transpose()?.flatten();
+    match nested {
+        Some(json) => Ok(json),
+        None => Json::read(folder, FILES[1])?.ok_or_else(|| {
+            Error::data(format!(
+                "`{}` does not say how to prepare images: expected `image_processor` in {}, or {}",
+                folder.display(),
+                FILES[0],
+                FILES[1]
+            ))
+        }),
+    }
+}
+
+/// Refuses a file that is meant for another class.
+pub(super) fn check_type(json: &Json, keys: &[&str], types: &[&str]) -> Result<()> {
+    for key in keys {
+        let name: Option<String> = json.get(key, "a name")?;
+        if name.is_some_and(|name| !types.contains(&name.as_str())) {
+            return Err(json.wrong(key, &format!("one of {}", types.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+/// A switch that is on unless the file says otherwise.
+fn on(json: &Json, key: &str) -> Result<bool> {
+    Ok(json.get(key, "true or false")?.unwrap_or(true))
+}
+
+/// The sides of [`Size::Area`], in the reference's arithmetic: halves round to even, too large rounds down, too small up.
+fn in_area((width, height): (u32, u32), side: u32, pixels: RangeInclusive<u64>) -> Result<(u32, u32)> {
+    const MOST_ASPECT: u32 = 200;
+    let (short, long) = (width.min(height), width.max(height));
+    if f64::from(long) / f64::from(short) > f64::from(MOST_ASPECT) {
+        return Err(Error::data(format!(
+            "an image of {width} x {height} pixels is too narrow: the model takes sides of at most {MOST_ASPECT} to 1"
+        )));
+    }
+    let unit = f64::from(side);
+    let (w, h) = (f64::from(width), f64::from(height));
+    let nearest = |length: f64| (length / unit).round_ties_even() * unit;
+    let (wide, high) = (nearest(w), nearest(h));
+    let (wide, high) = if wide * high > *pixels.end() as f64 {
+        let beta = (h * w / *pixels.end() as f64).sqrt();
+        let down = |length: f64| ((length / beta / unit).floor() * unit).max(unit);
+        (down(w), down(h))
+    } else if wide * high < *pixels.start() as f64 {
+        let beta = (*pixels.start() as f64 / (h * w)).sqrt();
+        let up = |length: f64| (length * beta / unit).ceil() * unit;
+        (up(w), up(h))
+    } else {
+        (wide, high)
+    };
+    Ok((wide.max(unit) as u32, high.max(unit) as u32))
 }
 
 /// First kept pixel of a centre crop. Rounded toward the start of the image, and where the image is smaller, so that the
@@ -291,12 +341,32 @@ mod tests {
         assert!(to(336).resized(1, 100_000_000).unwrap_err().to_string().contains("too narrow"));
     }
 
+    /// What transformers' `smart_resize` gives, at the defaults of Qwen2-VL and at narrow limits.
+    #[test]
+    fn sides_become_multiples_within_an_area() {
+        let to = |size, least, most| in_area(size, 28, least..=most);
+        for (size, expected) in [
+            ((131, 197), (140, 196)),
+            ((640, 480), (644, 476)),
+            ((42, 70), (56, 56)),   // 1.5 and 2.5 cells both round to the even 2
+            ((14, 500), (28, 336)), // too few pixels at half a cell, which rounds to none
+            ((1, 1), (56, 56)),
+            ((1, 200), (28, 812)),
+            ((5000, 4000), (4004, 3192)),
+        ] {
+            assert_eq!(to(size, 3136, 12_845_056).unwrap(), expected, "{size:?}");
+        }
+        assert_eq!(to((131, 197), 3136, 9408).unwrap(), (56, 112));
+        assert_eq!(to((300, 2), 3136, 9408).unwrap(), (700, 28));
+        assert!(to((1, 201), 3136, 9408).unwrap_err().to_string().contains("200 to 1"));
+    }
+
     /// Odd differences of size, against numpy's and Pillow's rounding.
     #[test]
     fn crops_and_paddings_are_centred_as_in_the_reference() {
         let image = RgbImage::from_fn(3, 1, |x, _| image::Rgb([10 * (x as u8 + 1), 0, 0]));
         let red = |crop: (u32, u32)| {
-            let pixels = plain(None, Some(crop)).apply(&image).unwrap();
+            let pixels = plain(None, Some(crop)).apply(&image, Passes::RowsFirst).unwrap();
             (pixels.values[..(crop.0 * crop.1) as usize].to_vec(), pixels.offset)
         };
         assert_eq!(red((2, 1)), (vec![10., 20.], (0, 0)));
@@ -309,7 +379,9 @@ mod tests {
     #[test]
     fn an_extreme_aspect_ratio_costs_nothing() {
         let image = RgbImage::from_pixel(20_000, 1, image::Rgb([7, 8, 9]));
-        let pixels = plain(Some((Size::ShortestEdge(336), Filter::Bicubic)), Some((336, 336))).apply(&image).unwrap();
+        let pixels = plain(Some((Size::ShortestEdge(336), Filter::Bicubic)), Some((336, 336)))
+            .apply(&image, Passes::RowsFirst)
+            .unwrap();
         assert_eq!(pixels.resized, (6_720_000, 336));
         assert!(pixels.values[..336 * 336].iter().all(|red| *red == 7.0));
     }

@@ -35,6 +35,8 @@ pub struct Layout {
     pub centres: Vec<Option<[f64; 2]>>,
     /// Position of each image patch, row-major.
     pub image: Vec<usize>,
+    /// The encoder's patches along each side of an image token; 1 where every patch becomes a token.
+    pub merge: usize,
     /// Positions of the question and the template: neither image nor BOS nor last.
     pub text: Vec<usize>,
     /// Position of the last token of each object's name in the question; `None` where the question does not name it.
@@ -55,6 +57,7 @@ impl Layout {
             axis: item.axis(),
             centres: item.objects.iter().map(Object::centre).collect(),
             image: map.image.clone(),
+            merge: map.merge,
             text: (0..map.len).filter(|at| !special(at)).collect(),
             words: (0..item.objects.len()).map(|k| word(item, k, map)).collect(),
             last: map.last,

@@ -10,6 +10,7 @@ use image::RgbImage;
 use super::folder::Json;
 use super::geometry::{Axis, Grid, ImageGeometry};
 use super::image::ImageProcessing;
+use super::resample::Passes;
 use super::{Family, Picture};
 use crate::error::{Error, Result};
 
@@ -102,8 +103,8 @@ impl Family for Llava {
         self.processing.std()
     }
 
-    fn picture(&self, image: &RgbImage) -> Result<Picture> {
-        let pixels = self.processing.apply(image)?;
+    fn picture(&self, image: &RgbImage, passes: Passes) -> Result<Picture> {
+        let pixels = self.processing.apply(image, passes)?;
         if (pixels.width, pixels.height) != (self.side, self.side) {
             return Err(Error::data(format!(
                 "the processor files make images of {} x {} pixels, the vision tower in config.json takes {side} x {side}",
@@ -133,10 +134,13 @@ impl Family for Llava {
         }
         Ok(Picture {
             pixels: pixels.values,
-            pixel_shape: [3, pixels.height as usize, pixels.width as usize],
+            pixel_shape: [1, 3, pixels.height as usize, pixels.width as usize],
             geometry,
+            token: self.image_token.clone(),
             text: self.image_token.repeat(tokens),
+            frame_seconds: 0.0,
             patches: (class_token..tokens).collect(),
+            merge: 1,
         })
     }
 }

@@ -15,6 +15,7 @@ pub mod image;
 mod layout;
 pub mod llava;
 mod python;
+pub mod qwen_vl;
 pub mod resample;
 pub mod tokenizer;
 pub mod tokens;
@@ -24,11 +25,12 @@ use std::path::Path;
 use ::image::RgbImage;
 
 pub use answers::AnswerForms;
-use chat::{ChatTemplate, Prompt};
+use chat::{ChatTemplate, Medium, Prompt};
 use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
 pub use group::{Group, Member, Place};
 pub use layout::{Coverage, Layout};
+use resample::Passes;
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
 
@@ -39,25 +41,34 @@ use crate::error::{Error, Result};
 pub struct Prepared {
     /// Token ids of the prompt, the image's positions included.
     pub ids: Vec<u32>,
-    /// Normalised pixels, `[channel, height, width]`.
+    /// Normalised pixels, `[frame, channel, height, width]`.
     pub pixels: Vec<f32>,
-    /// Channels (red, green, blue), height, width.
-    pub pixel_shape: [usize; 3],
+    /// Frames (1 of a still image), channels (red, green, blue), height, width.
+    pub pixel_shape: [usize; 4],
+    /// Seconds from one frame to the next.
+    pub frame_seconds: f64,
     pub map: TokenMap,
 }
 
-/// One image, ready for the model.
+/// One image or video, ready for the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// Normalised pixels, `[channel, height, width]`.
+    /// Normalised pixels, `[frame, channel, height, width]`.
     pub pixels: Vec<f32>,
-    /// Channels (red, green, blue), height, width.
-    pub pixel_shape: [usize; 3],
+    /// Frames (1 of a still image), channels (red, green, blue), height, width.
+    pub pixel_shape: [usize; 4],
+    /// Seconds from one frame to the next.
+    pub frame_seconds: f64,
+    /// Of every frame.
     pub geometry: ImageGeometry,
-    /// What stands for the image in the prompt: image tokens, and whatever the family puts around them.
+    /// The token that marks its place in the chat template and stands at each of its positions.
+    pub token: String,
+    /// What stands for it in the prompt: such tokens, and whatever the family puts around them.
     pub text: String,
-    /// Which of the image tokens in `text` are the patches, row-major over the grid.
+    /// Which of those tokens in `text` are the patches, row-major over the grid, one group of frames after another.
     pub patches: Vec<usize>,
+    /// The encoder's patches along each side of a token; 1 where every patch becomes a token.
+    pub merge: usize,
 }
 
 /// What differs from family to family.
@@ -72,7 +83,17 @@ pub trait Family: Send + Sync {
     fn pixel_std(&self) -> [f32; 3];
 
     /// An image as pixels and as text.
-    fn picture(&self, image: &RgbImage) -> Result<Picture>;
+    fn picture(&self, image: &RgbImage, passes: Passes) -> Result<Picture>;
+
+    /// The token that marks a video, for families that read them.
+    fn video_token(&self) -> Option<&str> {
+        None
+    }
+
+    /// Frames of equal size, so many seconds apart, as pixels and as text.
+    fn video(&self, _frames: &[RgbImage], _seconds: f64) -> Result<Picture> {
+        Err(Error::data("this family reads single images, not videos"))
+    }
 }
 
 /// Everything a checkpoint folder says about its inputs: image preprocessing, chat template, tokenizer.
@@ -92,7 +113,13 @@ impl Processor {
         let model_type: Option<String> = config.get("model_type", "the name of a family")?;
         let (family, prompt): (Box<dyn Family>, _) = match model_type.as_deref() {
             Some("llava") => (Box::new(llava::Llava::open(folder, &config)?), Some(llava::PROMPT)),
-            _ => return Err(config.wrong("model_type", "a supported family: \"llava\"")),
+            Some("qwen2_vl" | "qwen2_5_vl") => {
+                (Box::new(qwen_vl::QwenVl::open(folder, &config)?), Some(qwen_vl::PROMPT))
+            }
+            _ => {
+                let names: Vec<_> = crate::model::Family::names().map(|name| format!("\"{name}\"")).collect();
+                return Err(config.wrong("model_type", &format!("a supported family: {}", names.join(", "))));
+            }
         };
         let tokenizer = TextTokenizer::open(folder)?;
         let image_token_id = image_token_id(folder, &config, &tokenizer, family.image_token())?;
@@ -109,8 +136,8 @@ impl Processor {
 
     /// As [`prepare`](Self::prepare), about an image that is prepared already: several questions about one image share it.
     pub fn ask(&self, picture: Picture, question: &str, options: &[String]) -> Result<Prepared> {
-        let prompt = self.prompt(question)?;
-        let (text, question_at) = expand(&prompt, self.family.image_token(), &picture.text)?;
+        let prompt = self.prompt(question, self.medium(&picture))?;
+        let (text, question_at) = expand(&prompt, &picture.token, &picture.text)?;
         let encoded = self.tokenizer.encode(&text)?;
         let image = self.patch_positions(&encoded.ids, &picture)?;
         let first_ids = self.first_ids(&prompt.text, options)?;
@@ -122,13 +149,16 @@ impl Processor {
             options: tokens::options(question, question_at, &encoded, options, &first_ids),
             last: encoded.ids.len() - 1,
             geometry: picture.geometry,
+            merge: picture.merge,
         };
-        Ok(Prepared { ids: encoded.ids, pixels: picture.pixels, pixel_shape: picture.pixel_shape, map })
+        let Picture { pixels, pixel_shape, frame_seconds, .. } = picture;
+        Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, map })
     }
 
-    /// The mean colour of each patch as the model sees it, before normalisation: red, green, blue, 0 to 1, `[patches, 3]`.
+    /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation:
+    /// red, green, blue, 0 to 1, `[patches, 3]`.
     pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
-        let ([_, height, width], grid) = (prepared.pixel_shape, prepared.map.geometry.grid);
+        let ([.., height, width], grid) = (prepared.pixel_shape, prepared.map.geometry.grid);
         // What the patches leave over at the right and at the bottom, the model does not see.
         let (tall, wide) = (height / grid.rows, width / grid.cols);
         let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
@@ -150,6 +180,11 @@ impl Processor {
 
     /// One image, without a question.
     pub fn picture(&self, image: &RgbImage) -> Result<Picture> {
+        self.picture_in_passes(image, Passes::default())
+    }
+
+    /// As [`picture`](Self::picture), resized in the given order: references differ in it.
+    pub fn picture_in_passes(&self, image: &RgbImage, passes: Passes) -> Result<Picture> {
         if image.width() == 0 || image.height() == 0 {
             return Err(Error::data(format!(
                 "the image has no pixels: its size is {} x {}",
@@ -157,7 +192,34 @@ impl Processor {
                 image.height()
             )));
         }
-        self.family.picture(image)
+        self.family.picture(image, passes)
+    }
+
+    /// One video without a question: frames of equal size, so many seconds apart.
+    ///
+    /// # Errors
+    /// A family that reads no videos; frames that are empty, differ in size or do not fill whole groups.
+    pub fn video(&self, frames: &[RgbImage], seconds: f64) -> Result<Picture> {
+        let Some(first) = frames.first() else { return Err(Error::data("a video without frames")) };
+        if let Some((n, other)) = frames.iter().enumerate().find(|(_, frame)| frame.dimensions() != first.dimensions())
+        {
+            let ((w, h), (x, y)) = (first.dimensions(), other.dimensions());
+            return Err(Error::data(format!("frame {n} of the video has {x} x {y} pixels, the first has {w} x {h}")));
+        }
+        if first.width() == 0 || first.height() == 0 {
+            return Err(Error::data("the frames of the video have no pixels"));
+        }
+        if !(seconds.is_finite() && seconds >= 0.0) {
+            return Err(Error::data(format!("frames {seconds} seconds apart: expected a number from 0 on")));
+        }
+        self.family.video(frames, seconds)
+    }
+
+    fn medium(&self, picture: &Picture) -> Medium {
+        match self.family.video_token() {
+            Some(token) if token == picture.token => Medium::Video,
+            _ => Medium::Image,
+        }
     }
 
     /// Ids back to text, special tokens left out.
@@ -182,7 +244,7 @@ impl Processor {
         let Some(body) = tokens::between(&text, &before, &after) else { return Ok(None) };
         // Decoders add and drop spaces; only a question that encodes to the very ids is the one.
         for question in [body.trim(), body] {
-            let Ok(prompt) = self.prompt(question) else { continue };
+            let Ok(prompt) = self.prompt(question, Medium::Image) else { continue };
             let (expanded, _) = expand(&prompt, token, &token.repeat(run.len()))?;
             if self.tokenizer.encode(&expanded)?.ids == ids {
                 return Ok(Some(question.to_owned()));
@@ -196,25 +258,32 @@ impl Processor {
         self.image_token_id
     }
 
+    /// The ids that stand at the positions of images and videos.
+    pub fn visual_token_ids(&self) -> Vec<u32> {
+        let video = self.family.video_token().and_then(|token| self.tokenizer.id(token));
+        std::iter::once(self.image_token_id).chain(video).collect()
+    }
+
     /// The ids that end an answer.
     pub fn eos_ids(&self) -> &[u32] {
         &self.eos_ids
     }
 
     /// The prompt before the image's places are filled in.
-    fn prompt(&self, question: &str) -> Result<Prompt> {
-        let token = self.family.image_token();
-        if question.contains(token) {
+    fn prompt(&self, question: &str, medium: Medium) -> Result<Prompt> {
+        let tokens = [Some(self.family.image_token()), self.family.video_token()];
+        if let Some(token) = tokens.into_iter().flatten().find(|token| question.contains(token)) {
             return Err(Error::data(format!("the question `{question}` contains the image token `{token}`"))
                 .with_help("leave it out: the chat template puts the image where it belongs"));
         }
-        self.chat.prompt(question)
+        self.chat.prompt(question, medium)
     }
 
     /// The position of each patch, row-major.
     fn patch_positions(&self, ids: &[u32], picture: &Picture) -> Result<Vec<usize>> {
-        let places: Vec<usize> = (0..ids.len()).filter(|at| ids[*at] == self.image_token_id).collect();
-        let token = self.family.image_token();
+        let token = picture.token.as_str();
+        let id = self.tokenizer.id(token);
+        let places: Vec<usize> = (0..ids.len()).filter(|at| Some(ids[*at]) == id).collect();
         let expected = picture.text.matches(token).count();
         if places.len() != expected {
             return Err(Error::data(format!(

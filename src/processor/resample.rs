@@ -5,12 +5,29 @@
 //! to 8 bits in between**. Any of these left out shows in the last bits of a model's pixels, so all are kept.
 //! The filters are the textbook ones (Keys 1981 with a = -0.5 for bicubic).
 //!
-//! Differs from Pillow 13, which goes columns first where the height shrinks by more than twice as many pixels as the
-//! width: every earlier Pillow, and the torchvision backend that transformers uses by default, goes rows first always.
+//! Which pass comes first shows where one of them overshoots black or white; see [`Passes`].
 
 use std::ops::Range;
 
 use image::RgbImage;
+
+/// Which pass comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passes {
+    /// Rows: every Pillow before 13, and the torchvision backend that transformers uses by default.
+    #[default]
+    RowsFirst,
+    /// As Pillow 13: columns where the height shrinks, and by more than twice as many pixels as the width; else rows.
+    PillowThirteen,
+}
+
+impl Passes {
+    fn columns_first(self, (width, height): (u32, u32), (to_width, to_height): (u32, u32)) -> bool {
+        let shrinks = |from: u32, to: u32| i64::from(from) - i64::from(to);
+        let (narrower, shorter) = (shrinks(width, to_width), shrinks(height, to_height));
+        self == Self::PillowThirteen && shorter > 0 && shorter > 2 * narrower
+    }
+}
 
 /// A resampling filter, by its number in `preprocessor_config.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +148,25 @@ pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbI
     resize_part(image, (width, height), filter, 0..width, 0..height)
 }
 
+/// As [`resize_part`], the passes in the given order.
+pub fn resize_in_passes(
+    image: &RgbImage,
+    (width, height): (u32, u32),
+    filter: Filter,
+    [columns, rows]: [Range<u32>; 2],
+    passes: Passes,
+) -> RgbImage {
+    if !passes.columns_first(image.dimensions(), (width, height)) {
+        return resize_part(image, (width, height), filter, columns, rows);
+    }
+    transposed(&resize_part(&transposed(image), (height, width), filter, rows, columns))
+}
+
+/// Rows for columns.
+fn transposed(image: &RgbImage) -> RgbImage {
+    RgbImage::from_fn(image.height(), image.width(), |x, y| *image.get_pixel(y, x))
+}
+
 /// What `resize` gives in these columns and rows, without computing the rest.
 pub fn resize_part(
     image: &RgbImage,
@@ -226,6 +262,27 @@ mod tests {
             let resized = resize(&picture(from.0, from.1), to.0, to.1, filter);
             assert_eq!(resized.dimensions(), to);
             assert_eq!(&blake3::hash(resized.as_raw()).to_hex()[..16], hash, "{from:?} {to:?} {filter:?}");
+        }
+    }
+
+    /// Hashes of what Pillow 13.0.0 makes of the same picture, whose black and white make both passes overshoot.
+    #[test]
+    fn the_order_of_the_passes_is_that_of_pillow() {
+        let picture = |width, height| {
+            RgbImage::from_fn(width, height, |x, y| {
+                image::Rgb([(x * x + y * 7) / 5, x ^ y, x * y / 3].map(|c| 255 * (c as u8 % 2)))
+            })
+        };
+        for (from, to, passes, hash) in [
+            ((31, 47), (33, 46), Passes::PillowThirteen, "23ea2450f8d4e62d"),
+            ((31, 47), (33, 46), Passes::RowsFirst, "3f02d2cb11d6407e"),
+            // The height shrinks, but by less than twice as much as the width.
+            ((40, 30), (20, 29), Passes::PillowThirteen, "bb1bb10655530dde"),
+            ((60, 90), (45, 40), Passes::PillowThirteen, "a9947c54e463f081"),
+            ((60, 90), (45, 40), Passes::RowsFirst, "49c403cf78020f5e"),
+        ] {
+            let resized = resize_in_passes(&picture(from.0, from.1), to, Filter::Bicubic, [0..to.0, 0..to.1], passes);
+            assert_eq!(&blake3::hash(resized.as_raw()).to_hex()[..16], hash, "{from:?} {to:?} {passes:?}");
         }
     }
 

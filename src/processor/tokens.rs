@@ -17,6 +17,8 @@ pub struct TokenMap {
     pub image: Vec<usize>,
     /// Where the patches lie in the original image.
     pub geometry: ImageGeometry,
+    /// The encoder's patches along each side of a token; 1 where every patch becomes a token.
+    pub merge: usize,
     /// The words of the question, in reading order.
     pub words: Vec<Word>,
     /// The answer options, in the order in which they were given.

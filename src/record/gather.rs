@@ -43,7 +43,9 @@ impl<'a> Gather<'a> {
     pub fn pixels(&mut self, colours: impl Fn(usize) -> Vec<f32>) -> Result<()> {
         let Some(asked) = self.asked.iter().find(|one| one.spot == Spot::Pixels) else { return Ok(()) };
         for (number, subject) in self.subjects.iter().enumerate().filter(|(_, subject)| subject.image.is_some()) {
-            let rows = rows(asked, self.variant, subject.layout, |place| place_among_patches(place, subject.layout, 0));
+            let rows = rows(asked, self.variant, subject.layout, |place| {
+                among_patches(place, subject.layout, subject.layout.image.len(), 1)
+            });
             let colours = colours(number);
             let mut block = HiddenBlock::new(asked.spot, self.variant);
             for row in &rows {
@@ -65,20 +67,26 @@ struct Row {
     parts: Vec<(usize, f64)>,
 }
 
-/// The rows of one subject at one site; `index` says which of the site's tokens a place is.
-fn rows(asked: &Asked, variant: Variant, layout: &Layout, index: impl Fn(Place) -> usize) -> Vec<Row> {
+/// The rows of one subject at one site; `tokens` says which of the site's tokens a place is: of an encoder that merges
+/// patches, several, which then are averaged.
+fn rows(asked: &Asked, variant: Variant, layout: &Layout, tokens: impl Fn(Place) -> Vec<usize>) -> Vec<Row> {
+    let shared = |place: Place, share: f64| {
+        let tokens = tokens(place);
+        let each = share / tokens.len() as f64;
+        tokens.into_iter().map(move |token| (token, each))
+    };
     let of = |Want { group, states, .. }: Want| -> Vec<Row> {
         let members = group.members(layout).unwrap_or_default();
         let total: f64 = members.iter().map(|member| f64::from(member.weight)).sum();
         match states {
             States::Tokens => {
-                let one = |place: Place| Row { group, cell: place.patch(), parts: vec![(index(place), 1.0)] };
+                let one = |place: Place| Row { group, cell: place.patch(), parts: shared(place, 1.0).collect() };
                 members.iter().map(|member| one(member.place)).collect()
             }
             States::Mean if members.is_empty() => Vec::new(),
             States::Mean => {
-                let part = |place, weight: f32| (index(place), f64::from(weight) / total);
-                let parts = members.iter().map(|member| part(member.place, member.weight)).collect();
+                let part = |place, weight: f32| shared(place, f64::from(weight) / total);
+                let parts = members.iter().flat_map(|member| part(member.place, member.weight)).collect();
                 vec![Row { group, cell: None, parts }]
             }
         }
@@ -86,12 +94,16 @@ fn rows(asked: &Asked, variant: Variant, layout: &Layout, index: impl Fn(Place) 
     asked.of(variant).flat_map(of).collect()
 }
 
-/// Which of a site's tokens a place is, where the tokens are patches behind so many class tokens.
-fn place_among_patches(place: Place, layout: &Layout, class_tokens: usize) -> usize {
+/// Which of a site's `count` tokens a place is, where the tokens are `merge` x `merge` patches to an image token. A class
+/// token, where there is one, comes before them.
+fn among_patches(place: Place, layout: &Layout, count: usize, merge: usize) -> Vec<usize> {
     match place {
-        Place::Patch(patch) => class_tokens + patch.row * layout.geometry.grid.cols + patch.col,
+        Place::Patch(patch) => {
+            let class_tokens = count.saturating_sub(layout.image.len() * merge * merge);
+            layout.geometry.grid.finer(patch, merge).map(|at| class_tokens + at).collect()
+        }
         // The study was refused before: sites of patches alone have no group of words.
-        Place::Text(at) => at,
+        Place::Text(at) => vec![at],
     }
 }
 
@@ -113,11 +125,10 @@ impl Hook for Gather<'_> {
         let places: Vec<(usize, usize)> = places.collect();
         let rows_of = |number: usize| {
             let layout = self.subjects[number].layout;
-            // A class token, where there is one, comes before the patches.
-            let class_tokens = count.saturating_sub(layout.image.len());
-            rows(asked, self.variant, layout, |place| match spot.is_image_only() {
-                true => place_among_patches(place, layout, class_tokens),
-                false => place.position(layout),
+            rows(asked, self.variant, layout, |place| match site {
+                Site::VisionResid(_) | Site::VisionOut => among_patches(place, layout, count, layout.merge),
+                Site::ProjectorOut => among_patches(place, layout, count, 1),
+                _ => vec![place.position(layout)],
             })
         };
         let rows: Vec<(usize, Vec<Row>)> = places.iter().map(|&(number, place)| (place, rows_of(number))).collect();
@@ -207,6 +218,7 @@ mod tests {
             axis: Axis::Horizontal,
             centres: vec![None, None],
             image: vec![1, 2],
+            merge: 1,
             text: (3..last).collect(),
             words: vec![None, Some(3)],
             last,
@@ -226,6 +238,20 @@ mod tests {
 
     fn named(block: &HiddenBlock) -> Vec<(String, Option<usize>)> {
         block.rows.iter().map(|(group, cell)| (group.to_string(), cell.map(|cell| cell.col))).collect()
+    }
+
+    /// Four patches to an image token, in two rows of four: the second token is the right half.
+    #[test]
+    fn merged_patches_are_averaged() {
+        let layout = Layout { merge: 2, ..layout(4) };
+        let states: Vec<f32> = (0..16).map(|n| n as f32).collect();
+        let tensor = Tensor::<1>::from_data(states.as_slice(), &Device::flex()).reshape([1, 8, 2]);
+        let asked =
+            [asked(Spot::Model(Site::VisionResid(1)), &[("cell_0_1", States::Tokens), ("image", States::Mean)])];
+        let subjects = [Subject { layout: &layout, image: Some(0) }];
+        let mut gather = Gather::new(&asked, Variant::ORIGINAL, &subjects);
+        gather.tokens(Site::VisionResid(1), tensor).unwrap();
+        assert_eq!(gather.blocks[0][0].vectors, [9.0, 10.0, 7.0, 8.0]);
     }
 
     #[test]

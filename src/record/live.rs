@@ -135,19 +135,26 @@ impl Live {
         ready.views.get(at)?.as_ref()
     }
 
-    /// Runs one batch under every variant; `source` says where an item comes from.
+    /// Runs one batch under every variant; `source` says where an item comes from. Images of one size share a pass: a model
+    /// that takes images as they are has as many passes as the batch has sizes.
     pub fn capture(&self, batch: &[(&Item, Ready)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
-        let mut recorded = self.answers(batch, source)?;
-        for &variant in self.variants.iter().filter(|variant| **variant != Variant::ORIGINAL) {
-            for (number, blocks) in self.states(batch, variant)? {
-                recorded[number].hidden.extend(blocks);
+        let mut recorded: Vec<(usize, Recorded)> = Vec::with_capacity(batch.len());
+        for members in of_one_size(batch)? {
+            let part: Vec<(&Item, &Ready)> = members.iter().map(|&at| (batch[at].0, &batch[at].1)).collect();
+            let mut answers = self.answers(&part, &source)?;
+            for &variant in self.variants.iter().filter(|variant| **variant != Variant::ORIGINAL) {
+                for (number, blocks) in self.states(&part, variant)? {
+                    answers[number].hidden.extend(blocks);
+                }
             }
+            recorded.extend(members.into_iter().zip(answers));
         }
-        Ok(recorded)
+        recorded.sort_by_key(|(at, _)| *at);
+        Ok(recorded.into_iter().map(|(_, recorded)| recorded).collect())
     }
 
     /// Answers, attention and hidden states of the original.
-    fn answers(&self, batch: &[(&Item, Ready)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
+    fn answers(&self, batch: &[(&Item, &Ready)], source: impl Fn(&Item) -> String) -> Result<Vec<Recorded>> {
         let views = batch.iter().map(|(_, ready)| ready.original()).collect::<Result<Vec<_>>>()?;
         let prepared: Vec<&Prepared> = views.iter().map(|view| &view.prepared).collect();
         let images: Vec<usize> = batch.iter().map(|(_, ready)| ready.image).collect();
@@ -187,7 +194,7 @@ impl Live {
     }
 
     /// Hidden states of a variant, of those items of the batch that have it.
-    fn states(&self, batch: &[(&Item, Ready)], variant: Variant) -> Result<Vec<(usize, Vec<HiddenBlock>)>> {
+    fn states(&self, batch: &[(&Item, &Ready)], variant: Variant) -> Result<Vec<(usize, Vec<HiddenBlock>)>> {
         let shown = batch.iter().enumerate().filter_map(|(number, (_, ready))| {
             let view = self.view(ready, variant)?;
             Some((number, ready.image, view))
@@ -226,6 +233,19 @@ impl Live {
             }
         }
     }
+}
+
+/// The items of a batch, as places in it, sorted by the size of their prepared images; sizes come as they first appear.
+fn of_one_size(batch: &[(&Item, Ready)]) -> Result<Vec<Vec<usize>>> {
+    let mut sizes: Vec<([usize; 4], Vec<usize>)> = Vec::new();
+    for (at, (_, ready)) in batch.iter().enumerate() {
+        let shape = ready.original()?.prepared.pixel_shape;
+        match sizes.iter_mut().find(|(known, _)| *known == shape) {
+            Some((_, members)) => members.push(at),
+            None => sizes.push((shape, vec![at])),
+        }
+    }
+    Ok(sizes.into_iter().map(|(_, members)| members).collect())
 }
 
 fn subjects<'a>(views: &[&'a View], distinct: &Distinct) -> Vec<Subject<'a>> {

@@ -81,9 +81,10 @@ pub(super) fn run(
         Tensor::from_data(places.as_slice(), &device)
     };
     let shared = distinct.firsts.len() < views.len();
-    let pixels = inputs.pixels.clone();
-    let pixels = if shared { pixels.select(0, choose(&distinct.firsts)) } else { pixels };
-    let visual = model.encode(pixels, hooks)?;
+    let visual = match shared {
+        true => model.encode(&inputs.select(&distinct.firsts), hooks)?,
+        false => model.encode(&inputs, hooks)?,
+    };
     if until == Until::Encoder {
         return Ok(None);
     }

@@ -20,7 +20,7 @@ pub struct Losses {
 /// Answers predicted from image and question; with weight `naming`, image tokens named through the embedding table.
 pub fn losses(model: &Llava, batch: &Batch, naming: f64, device: &Device) -> Result<Losses> {
     let hooks = &mut Hooks::none();
-    let visual = model.encode(batch.prefix.pixels.clone(), hooks)?;
+    let visual = model.encode(&batch.prefix, hooks)?;
     let logits = answers(model, batch, visual.clone(), device)?;
     let log_probability = activation::log_softmax(logits.clone(), 1);
     let labels: Tensor<2, Int> = batch.labels.clone().unsqueeze_dim(1);
@@ -33,7 +33,7 @@ pub fn losses(model: &Llava, batch: &Batch, naming: f64, device: &Device) -> Res
 
 #[cfg(test)]
 pub(super) fn answers_alone(model: &Llava, batch: &Batch, device: &Device) -> Result<Tensor<2>> {
-    let visual = model.encode(batch.prefix.pixels.clone(), &mut Hooks::none())?;
+    let visual = model.encode(&batch.prefix, &mut Hooks::none())?;
     answers(model, batch, visual, device)
 }
 

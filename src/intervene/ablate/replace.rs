@@ -164,13 +164,11 @@ pub(super) fn arm(
     Ok(Some(Arm { labels, units, written, hook: Box::new(hook) }))
 }
 
+/// Of one unit: which position gets which row.
+type Moves = Vec<(usize, usize)>;
+
 /// Pairs of position and row of each unit, and the rows `[rows, width]`, at one site.
-fn rows(
-    batch: &Batch<'_>,
-    plan: &Plan,
-    site: Site,
-    means: Option<&Means>,
-) -> Result<(Vec<Vec<(usize, usize)>>, Tensor<2>)> {
+fn rows(batch: &Batch<'_>, plan: &Plan, site: Site, means: Option<&Means>) -> Result<(Vec<Moves>, Tensor<2>)> {
     let device = batch.model.device();
     let place = |prompt: &Prompt, patch: usize| {
         let cols = prompt.layout.geometry.grid.cols;

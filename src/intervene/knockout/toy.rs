@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, ParamKeys, Role, Source};
-use crate::model::language::{Llama, LlamaConfig, Stream};
+use crate::model::language::{Biases, Llama, LlamaConfig, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::{Hooks, Site};
 
@@ -30,7 +30,7 @@ const LAST: usize = 3;
 const SAID: usize = 4;
 const GATHERED: usize = 5;
 const ANSWER: usize = 6;
-/// Read by nobody: a token that says nothing is as long as one that does, and so attracts as much attention.
+/// Read by nobody.
 const SILENT: usize = 7;
 const WIDTH: usize = 8;
 
@@ -46,6 +46,7 @@ const TOKENS: [&[(usize, f32)]; 6] = [
     &[(BOS, 1.0)],
     &[(IMAGE, 1.0), (SAID, 1.0)],
     &[(IMAGE, 1.0), (SAID, -1.0)],
+    // As long as the others: the norm would make a shorter one louder.
     &[(IMAGE, 1.0), (SILENT, 1.0)],
     &[(WORD, 1.0)],
     &[(LAST, 1.0)],
@@ -102,6 +103,8 @@ impl Toy {
             theta: 1e30,
             activation: Activation::Silu,
             tied: false,
+            biases: Biases::None,
+            sections: Vec::new(),
         };
         let (mut source, mut keys) = (Hand, ParamKeys::default());
         Self(Llama::build(&mut Builder::new(&mut source, &mut keys, &Device::flex()), &config).unwrap())
@@ -114,7 +117,7 @@ impl Toy {
             Picture::Right => 2,
             Picture::Blank => 3,
         };
-        let ids: Vec<i32> = pictures.into_iter().flat_map(|picture| [0, image(picture), 3, 4, 5]).collect();
+        let ids: Vec<i64> = pictures.into_iter().flat_map(|picture| [0, image(picture), 3, 4, 5]).collect();
         let ids: Tensor<1, Int> = Tensor::from_data(ids.as_slice(), &Device::flex());
         let mut stream = Stream {
             residual: self.0.embed(ids.reshape([N, 5])),

@@ -89,6 +89,29 @@ impl<'s> Builder<'s> {
         Ok(Linear { weight: self.matrix(&format!("{name}.weight"), &shape, Role::Weight)?, bias: None })
     }
 
+    /// The same over `frames` images at once: `[channels * frames * patch * patch, width]`.
+    pub fn patch_volumes(&mut self, name: &str, width: usize, [channels, frames, patch]: [usize; 3]) -> Result<Linear> {
+        let shape = [width, channels, frames, patch, patch];
+        Ok(Linear { weight: self.matrix(&format!("{name}.weight"), &shape, Role::Weight)?, bias: None })
+    }
+
+    /// Queries, keys and values that the file holds as one matrix of `[3 * width, input]` and one bias.
+    pub fn fused_biased(&mut self, name: &str, input: usize, width: usize) -> Result<[Linear; 3]> {
+        let (key, bias_key) = (format!("{}{name}.weight", self.prefix), format!("{}{name}.bias", self.prefix));
+        let weights = self.source.values(&key, &[3 * width, input], Role::Weight)?;
+        let biases = self.source.values(&bias_key, &[3 * width], Role::Bias)?;
+        let device = &self.device;
+        // Parts of one tensor have no key of their own: such a module can be read, not saved.
+        let part = |n: usize| {
+            let rows = transposed(&weights[n * width * input..(n + 1) * width * input], width, input);
+            let rows = Tensor::from_data(TensorData::new(rows, [input, width]), device);
+            let bias = Tensor::from_data(TensorData::new(biases[n * width..(n + 1) * width].to_vec(), [width]), device);
+            let bias = named(&format!("{bias_key}.{n}"), bias);
+            Linear { weight: named(&format!("{key}.{n}"), rows), bias: Some(bias) }
+        };
+        Ok([part(0), part(1), part(2)])
+    }
+
     pub fn embedding(&mut self, name: &str, rows: usize, width: usize) -> Result<Embedding> {
         // The configuration's initial values are lazy and never drawn: the parameter is replaced at once.
         let mut embedding = EmbeddingConfig::new(rows, width).init(&self.device);

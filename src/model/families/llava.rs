@@ -235,13 +235,14 @@ impl VisionLanguage for Llava {
         self.config.text.layers
     }
 
-    fn encode(&self, pixels: Tensor<4>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        let states = self.tower.forward(pixels, &self.config.slots, hooks)?;
+    fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let states = self.tower.forward(inputs.stills()?, &self.config.slots, hooks)?;
         self.project(states, hooks)
     }
 
     fn encode_from(
         &self,
+        _inputs: &Inputs,
         slot: usize,
         state: &dyn Fn(usize) -> Result<Tensor<3>>,
         hooks: &mut Hooks<'_>,
@@ -279,7 +280,7 @@ impl VisionLanguage for Llava {
         self.language.normalise(rows)
     }
 
-    fn pool(&self, last: Tensor<3>) -> Tensor<2> {
-        self.tower.pool(last)
+    fn pool(&self, last: Tensor<3>) -> Option<Tensor<2>> {
+        Some(self.tower.pool(last))
     }
 }

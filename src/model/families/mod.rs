@@ -1,11 +1,13 @@
 //! One file a family: configuration, key table, wiring, and little else.
 
 mod llava;
+mod qwen_vl;
 
 use std::path::Path;
 
 use burn::tensor::Device;
 pub use llava::{Llava, LlavaConfig};
+pub use qwen_vl::{QwenVl, QwenVlConfig};
 
 use super::VisionLanguage;
 use super::checkpoint::read_json;
@@ -15,9 +17,12 @@ use crate::error::{Error, Result, suggestion};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Llava,
+    Qwen2Vl,
+    Qwen25Vl,
 }
 
-const FAMILIES: [(&str, Family); 1] = [("llava", Family::Llava)];
+const FAMILIES: [(&str, Family); 3] =
+    [("llava", Family::Llava), ("qwen2_vl", Family::Qwen2Vl), ("qwen2_5_vl", Family::Qwen25Vl)];
 
 impl Family {
     /// Reads `model_type` from a folder's config.json.
@@ -61,6 +66,7 @@ impl Family {
 pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn VisionLanguage>> {
     match Family::of(folder)? {
         Family::Llava => Ok(Box::new(Llava::untrained(folder, seed, device)?)),
+        Family::Qwen2Vl | Family::Qwen25Vl => Ok(Box::new(QwenVl::untrained(folder, seed, device)?)),
     }
 }
 
@@ -71,5 +77,6 @@ pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn Vi
 pub fn open(folder: &Path, device: &Device) -> Result<Box<dyn VisionLanguage>> {
     match Family::of(folder)? {
         Family::Llava => Ok(Box::new(Llava::open(folder, device)?)),
+        Family::Qwen2Vl | Family::Qwen25Vl => Ok(Box::new(QwenVl::open(folder, device)?)),
     }
 }

@@ -29,8 +29,8 @@ impl Stream {
             other => other.clone(),
         };
         Self {
+            rotary: self.rotary.select(&index),
             residual: self.residual.clone().select(0, index),
-            rotary: self.rotary.clone(),
             mask,
             lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
             past: Vec::new(),

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
-use super::Rotary;
+use super::{Rotary, Windows};
 use crate::error::Result;
 use crate::model::hook::{Effect, Hooks};
 use crate::model::site::Site;
@@ -27,6 +27,8 @@ pub enum Mask {
     Causal,
     /// All but those marked true, `[batch or 1, 1, query, key]`.
     Hidden(Box<Tensor<4, Bool>>),
+    /// Those of its own window.
+    Windows(Box<Windows>),
 }
 
 impl Mask {
@@ -149,6 +151,9 @@ impl Attention {
                 let [_, _, queries, _] = mask.dims();
                 Some(rows.pick_mask(mask.as_ref().clone().expand([batch, 1, queries, keys])))
             }
+            Mask::Windows(windows) => {
+                Some(rows.pick_mask(windows.hidden(&scores.device()).expand([batch, 1, keys, keys])))
+            }
         };
         if let Some(hidden) = hidden {
             let shape = scores.dims();
@@ -184,6 +189,9 @@ fn fused(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: &Mask) -> Ten
     let [batch, heads, queries, _] = query.dims();
     let [_, _, keys, _] = key.dims();
     let (hidden, is_causal) = match mask {
+        Mask::Windows(windows) => {
+            return windows.each([query, key, value], |query, key, value| fused(query, key, value, &Mask::Full));
+        }
         Mask::Full => (None, false),
         Mask::Causal => (None, true),
         Mask::Hidden(mask) => (Some(mask.as_ref().clone().expand([batch, heads, queries, keys])), false),

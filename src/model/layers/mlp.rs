@@ -32,7 +32,7 @@ impl Mlp {
     }
 }
 
-/// `down(act(gate(x)) * up(x))`, without biases: LLaMA, Mistral, Qwen2.
+/// `down(act(gate(x)) * up(x))`: without biases in LLaMA, Mistral, Qwen2; with them in Qwen2.5-VL's tower.
 #[derive(Module, Debug)]
 pub struct GatedMlp {
     gate: Linear,
@@ -52,8 +52,39 @@ impl GatedMlp {
         })
     }
 
+    pub fn build_biased(
+        weights: &mut Builder<'_>,
+        width: usize,
+        hidden: usize,
+        activation: Activation,
+    ) -> Result<Self> {
+        Ok(Self {
+            gate: weights.linear_biased("gate_proj", width, hidden, Role::Weight)?,
+            up: weights.linear_biased("up_proj", width, hidden, Role::Weight)?,
+            down: weights.linear_biased("down_proj", hidden, width, Role::Residual)?,
+            activation,
+        })
+    }
+
     /// `[batch, tokens, width]` to the same.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         self.down.forward(self.activation.forward(self.gate.forward(x.clone())) * self.up.forward(x))
+    }
+}
+
+/// The feed-forward half of a block, whichever kind a family has.
+#[derive(Module, Debug)]
+pub enum FeedForward {
+    Plain(Mlp),
+    Gated(GatedMlp),
+}
+
+impl FeedForward {
+    /// `[batch, tokens, width]` to the same.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Plain(mlp) => mlp.forward(x),
+            Self::Gated(mlp) => mlp.forward(x),
+        }
     }
 }

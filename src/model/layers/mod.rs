@@ -3,9 +3,13 @@
 mod activation;
 mod attention;
 mod mlp;
+mod norm;
 mod rotary;
+mod windows;
 
 pub use activation::Activation;
 pub use attention::{Attention, AttentionShape, KeyValue, Mask, Tap};
-pub use mlp::{GatedMlp, Mlp};
-pub use rotary::Rotary;
+pub use mlp::{FeedForward, GatedMlp, Mlp};
+pub use norm::{Norm, NormKind};
+pub use rotary::{Rotary, Wheels};
+pub use windows::Windows;

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 
+use super::design::finite;
 use super::path::Nested;
 use super::{Fit, Fold, Inner, Labels, Probe, Rows, Undefined, centroid, paper};
 
@@ -117,16 +118,17 @@ pub fn permuted(
 
 /// A fold made ready for any labels.
 enum Prepared<'r, 'f> {
-    Standard(Nested<'f>),
+    Standard(Box<Nested<'f>>),
     Direct { rows: Rows<'r>, fold: &'f Fold, fit: Fit },
 }
 
 impl<'r, 'f> Prepared<'r, 'f> {
     fn new(rows: Rows<'r>, fold: &'f Fold, fit: Fit, inner: &Inner) -> Result<Self, Undefined> {
-        Ok(match fit {
-            Fit::Standard => Self::Standard(Nested::new(rows, fold, inner)?),
-            _ => Self::Direct { rows, fold, fit },
-        })
+        if fit == Fit::Standard {
+            return Ok(Self::Standard(Box::new(Nested::new(rows, fold, inner)?)));
+        }
+        finite(rows, &fold.test)?;
+        Ok(Self::Direct { rows, fold, fit })
     }
 
     /// Probabilities of the test rows, `[test, classes]`, and the probe that gave them.

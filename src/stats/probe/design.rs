@@ -80,9 +80,7 @@ impl Design {
             x
         };
         let (train, test) = (standard(&fold.train), standard(&fold.test));
-        if let Some(&row) = fold.test.iter().find(|&&row| rows.x.row(row).iter().any(|value| !value.is_finite())) {
-            return Err(Undefined::NonFinite { row });
-        }
+        finite(rows, &fold.test)?;
         let (train_x, test_x, spread, back) = if train.ncols() <= train.nrows() {
             let (axes, spread) = axes(gram(train.transpose()))?;
             (times(train.as_ref(), axes.as_ref()), times(test.as_ref(), axes.as_ref()), spread, Back::Turn(axes))
@@ -157,16 +155,21 @@ pub(super) fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((rows, columns), |(i, j)| out[i * columns + j])
 }
 
+/// The rows hold numbers.
+pub(super) fn finite(rows: Rows, of: &[usize]) -> Result<(), Undefined> {
+    match of.iter().find(|&&row| rows.x.row(row).iter().any(|value| !value.is_finite())) {
+        Some(&row) => Err(Undefined::NonFinite { row }),
+        None => Ok(()),
+    }
+}
+
 /// Mean and variance of each column over the rows to fit on.
 pub(super) fn moments(rows: Rows, train: &[usize]) -> Result<(Array1<f64>, Array1<f64>), Undefined> {
+    finite(rows, train)?;
     let n = train.len() as f64;
     let mut mean = Array1::<f64>::zeros(rows.x.ncols());
     for &row in train {
-        let values = rows.x.row(row);
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(Undefined::NonFinite { row });
-        }
-        mean.zip_mut_with(&values, |sum, &value| *sum += f64::from(value));
+        mean.zip_mut_with(&rows.x.row(row), |sum, &value| *sum += f64::from(value));
     }
     mean /= n;
     let mut variance = Array1::<f64>::zeros(mean.len());
@@ -177,4 +180,49 @@ pub(super) fn moments(rows: Rows, train: &[usize]) -> Result<(Array1<f64>, Array
     }
     variance /= n;
     Ok((mean, variance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::probe::planted::gaussian;
+
+    /// Standardised by hand.
+    fn standardised(x: &Array2<f32>, train: &[usize]) -> Array2<f64> {
+        let x = x.mapv(f64::from);
+        let fit = x.select(ndarray::Axis(0), train);
+        let mean = fit.mean_axis(ndarray::Axis(0)).unwrap();
+        let scale = fit.std_axis(ndarray::Axis(0), 0.0).mapv(|scale| if scale > 1e-6 { scale } else { f64::INFINITY });
+        (x - mean) / scale
+    }
+
+    #[test]
+    fn inner_products_and_predictions_survive_the_turn() {
+        // More features than rows, and fewer; a constant feature, and two equal rows.
+        for (rows, features) in [(24, 60), (24, 7)] {
+            let mut x = gaussian(rows, features, 4);
+            x.column_mut(2).fill(3.0);
+            let twin = x.row(1).to_owned();
+            x.row_mut(0).assign(&twin);
+            let fold = Fold { train: (0..18).collect(), test: (18..24).collect() };
+            let groups: Vec<usize> = (0..24).collect();
+            let design = Design::new(Rows { x: x.view(), groups: &groups }, &fold).unwrap();
+            let z = standardised(&x, &fold.train);
+            let products = z.dot(&z.t());
+            let ours = times(design.train.x.as_ref(), design.train.xt.as_ref());
+            let across = times(design.test.as_ref(), design.train.xt.as_ref());
+            for i in 0..18 {
+                assert!((0..18).all(|j| (ours[(i, j)] - products[[i, j]]).abs() < 1e-9));
+                assert!((0..6).all(|j| (across[(j, i)] - products[[18 + j, i]]).abs() < 1e-9));
+            }
+            // Rank: features that vary, or rows without their mean and the twin.
+            let axes = design.spread.len();
+            assert_eq!(axes, if features == 7 { 6 } else { 16 });
+            let w = Mat::from_fn(axes + 1, 2, |i, j| (i as f64 - 3.0 * j as f64).sin());
+            let logits = super::super::softmax::logits(design.test.as_ref(), &w);
+            let probe = design.probe(w.as_ref(), 1.0);
+            let said = probe.logits(x.slice(ndarray::s![18.., ..]));
+            assert!((0..6).all(|i| (0..2).all(|j| (logits[(i, j)] - said[[i, j]]).abs() < 1e-9)));
+        }
+    }
 }

@@ -89,3 +89,44 @@ pub fn majority(y: &[usize]) -> f64 {
     }
     counts.into_values().max().unwrap_or(0) as f64 / y.len() as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn by_hand() {
+        let prob = array![[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]];
+        let y = [0, 0, 1, 1];
+        assert_eq!(confusion(prob.view(), &y), array![[1, 1, 0], [0, 1, 1], [0, 0, 0]]);
+        assert_eq!(accuracy(prob.view(), &y), 0.5);
+        assert_eq!(balanced_accuracy(prob.view(), &y), 0.5);
+        assert_eq!(balanced_accuracy(prob.view(), &[0, 0, 0, 2]), (1.0 / 3.0 + 1.0) / 2.0);
+        // Class 0: 0.7 and 0.4 against 0.1 and 0.3, all four pairs right; class 1: 0.8 beats both, 0.3 only 0.2.
+        assert_eq!(auc(prob.view(), &y), (1.0 + 0.75) / 2.0);
+        let surprise = -(0.7f64.ln() + 0.4f64.ln() + 0.8f64.ln() + 0.3f64.ln()) / 4.0;
+        assert!((log_loss(prob.view(), &y) - surprise).abs() < 1e-12);
+        assert_eq!(majority(&[2, 0, 2, 1]), 0.5);
+    }
+
+    #[test]
+    fn explained_variance_by_hand() {
+        assert_eq!(r2(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]), 1.0);
+        assert_eq!(r2(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0]), 0.0);
+        assert_eq!(r2(&[3.0, 2.0, 1.0], &[1.0, 2.0, 3.0]), -3.0);
+        assert!(r2(&[1.0], &[1.0]).is_nan());
+    }
+
+    #[test]
+    fn nothing_has_no_value() {
+        let none = Array2::<f64>::zeros((0, 2));
+        assert!(
+            accuracy(none.view(), &[]).is_nan()
+                && log_loss(none.view(), &[]).is_nan()
+                && auc(none.view(), &[]).is_nan()
+        );
+        assert!(auc(array![[0.5, 0.5]].view(), &[1]).is_nan());
+    }
+}

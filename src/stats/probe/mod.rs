@@ -7,8 +7,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`folds`] | grouped cross-validation |
-//! | `design` | standardised features of a fold; fewer rows than features become as many features as rows, exactly |
-//! | `softmax` | multinomial logistic regression by linfa, its optimum checked |
+//! | `design` | standardised features of a fold on their principal axes: never more of them than rows, and the fit the same |
+//! | `softmax`, `newton` | multinomial logistic regression: Newton's method goes the way, linfa has the last word, the optimum is checked |
 //! | `path` | lambda by inner grouped cross-validation and the one-standard-error rule |
 //! | [`cross_validate`] | held-out probabilities, for one labelling or for many that share their designs |
 //! | [`permuted`] | the same under permuted labels, lambda chosen anew each time |
@@ -74,7 +74,7 @@ pub struct Labels<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fit {
     /// `mean cross-entropy + lambda / 2 * |W|^2` over features standardised by the training rows, lambda by inner grouped
-    /// cross-validation; linfa-logistic, gradient norm below 1e-6.
+    /// cross-validation; fitted until the gradient norm is below 1e-6.
     Standard,
     /// As Cui et al. did: AdamW (learning rate 1e-3, weight decay 1e-4), 200 full-batch steps from N(0, 1/features), features
     /// as they are.

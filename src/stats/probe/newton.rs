@@ -7,7 +7,7 @@
 use faer::Mat;
 
 use super::Undefined;
-use super::softmax::{Problem, normalise};
+use super::softmax::Problem;
 
 const STEPS: usize = 100;
 const CONJUGATE_STEPS: usize = 500;
@@ -16,9 +16,9 @@ const CONJUGATE_STEPS: usize = 500;
 pub(super) fn minimise(problem: &Problem, start: Mat<f64>) -> Result<Mat<f64>, Undefined> {
     let mut w = start;
     let mut logits = problem.logits(&w);
+    let (mut p, mut objective) = problem.evaluate(&logits, &w);
     let mut norm = f64::INFINITY;
     for _ in 0..STEPS {
-        let p = probabilities(&logits);
         let gradient = problem.gradient(&p, &w);
         norm = problem.norm(&gradient);
         if norm <= problem.tolerance {
@@ -26,14 +26,14 @@ pub(super) fn minimise(problem: &Problem, start: Mat<f64>) -> Result<Mat<f64>, U
         }
         let direction = direction(problem, &p, &gradient, norm);
         let along = problem.logits(&direction);
-        let objective = problem.objective(&logits, &w);
         let slope = dot(&direction, &gradient);
         let mut step = 1.0;
         loop {
             let (next_logits, next) = (&logits + &along * faer::Scale(step), &w + &direction * faer::Scale(step));
+            let (next_p, lower) = problem.evaluate(&next_logits, &next);
             // Close to the optimum the objective falls by less than it is rounded to.
-            if problem.objective(&next_logits, &next) <= objective + 1e-4 * step * slope + 1e-13 * objective.abs() {
-                (logits, w) = (next_logits, next);
+            if lower <= objective + 1e-4 * step * slope + 1e-13 * objective.abs() {
+                (logits, w, p, objective) = (next_logits, next, next_p, lower);
                 break;
             }
             step /= 2.0;
@@ -43,12 +43,6 @@ pub(super) fn minimise(problem: &Problem, start: Mat<f64>) -> Result<Mat<f64>, U
         }
     }
     Err(problem.not_converged(norm))
-}
-
-fn probabilities(logits: &Mat<f64>) -> Mat<f64> {
-    let mut p = logits.clone();
-    normalise(&mut p);
-    p
 }
 
 /// `-H^-1 g`, the more exact the smaller the gradient, so that the steps converge faster than linearly.

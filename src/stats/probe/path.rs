@@ -225,3 +225,43 @@ impl Labelled {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Losses of three inner folds about a mean, one standard error 0.1.
+    fn about(mean: f64) -> Vec<f64> {
+        let spread = 0.1 * 3f64.sqrt();
+        vec![mean - spread, mean, mean + spread]
+    }
+
+    fn chosen(rule: Rule, means: [f64; 6]) -> (f64, usize) {
+        let lambdas = [100.0, 10.0, 1.0, 0.1, 0.01, 0.001];
+        let mut tried = 0;
+        let lambda = along(&lambdas, rule, |lambda| {
+            assert_eq!(lambda, lambdas[tried]);
+            tried += 1;
+            Ok(about(means[tried - 1]))
+        });
+        (lambda.unwrap(), tried)
+    }
+
+    #[test]
+    fn one_standard_error_prefers_the_stronger_penalty() {
+        let means = [1.0, 0.59, 0.52, 0.5, 0.52, 0.6];
+        assert_eq!(chosen(Rule::OneStandardError, means), (10.0, 6));
+        assert_eq!(chosen(Rule::Best, means), (0.1, 6));
+    }
+
+    #[test]
+    fn weaker_penalties_are_not_tried_once_two_were_too_weak() {
+        assert_eq!(chosen(Rule::Best, [1.0, 0.5, 0.61, 0.7, 0.1, 0.0]), (10.0, 4));
+        assert_eq!(chosen(Rule::Best, [1.0, 0.5, 0.61, 0.55, 0.61, 0.0]), (0.001, 6));
+    }
+
+    #[test]
+    fn one_candidate_needs_no_inner_folds() {
+        assert_eq!(along(&[3.0], Rule::Best, |_| Err(Undefined::NoRows)), Ok(3.0));
+    }
+}

@@ -100,8 +100,8 @@ mod tests {
         let drawn = between_images(&y, &groups, &strata, 50, 1).unwrap();
         for labels in &drawn {
             assert!(labels.chunks(2).all(|image| image[0] == image[1]));
-            for part in [..12] {
-                let mut sorted = labels[part].to_vec();
+            for part in [&labels[..12], &labels[12..]] {
+                let mut sorted = part.to_vec();
                 sorted.sort_unstable();
                 assert_eq!(sorted, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
             }

@@ -193,8 +193,8 @@ mod tests {
         let folds = folds::grouped(&groups, 5, 1).unwrap();
         let mut planted = x.clone();
         let y: Vec<f64> = (0..120).map(|row| f64::from(row as f32 / 120.0)).collect();
-        for row in 0..120 {
-            planted.row_mut(row).iter_mut().step_by(4).for_each(|value| *value += 4.0 * y[row] as f32);
+        for (mut states, &y) in planted.rows_mut().into_iter().zip(&y) {
+            states.iter_mut().step_by(4).for_each(|value| *value += 4.0 * y as f32);
         }
         let found = regress(Rows { x: planted.view(), groups: &groups }, &y, &folds, &Inner::default()).unwrap();
         assert!(metrics::r2(&found.predicted, &found.truth(&y)) > 0.9);
