@@ -3,16 +3,26 @@
 /// Copies of the fixtures that a test may spoil.
 mod support;
 
+/// Published benchmarks from a data root in miniature.
+mod benchmarks;
 /// Checkpoints as published, and as they arrive broken.
 mod checkpoint;
 /// The command line: help, lists, exit codes, requests that are wrong.
 mod cli;
+/// Ablation, knockout, enhancement, erasure, lens: what must hold exactly.
+mod designs;
+/// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
+mod hidden;
 /// A synthetic dump, from its logits to the tables, by hand.
 mod import;
+/// What must hold exactly of interventions, requests that cannot be met, kills.
+mod interventions;
 /// Verbs that look at a model without a study.
 mod lenses;
 /// Equal to `transformers`, tensor by tensor.
 mod parity;
+/// The probe against scikit-learn and planted codes.
+mod probe;
 /// Pixels, prompts and positions against references.
 mod processor;
 /// Qwen2-VL and Qwen2.5-VL: windows, frames, sides of any length.

@@ -9,12 +9,18 @@ pub mod adjusted;
 pub mod alignment;
 pub mod answers;
 pub mod attention_share;
+mod condition;
+pub mod effects;
 pub mod frames;
 pub mod gallery;
+pub mod golden;
 pub mod headline;
+pub mod lens;
 mod params;
 #[cfg(test)]
 mod planted;
+pub mod probe;
+pub mod scoring;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +30,7 @@ pub use params::Params;
 pub use table::Table;
 
 use crate::error::Result;
+use crate::study::{Manifest, Probe, Study};
 
 /// One analysis: a name, what it answers, and how.
 pub struct Analysis {
@@ -80,11 +87,35 @@ pub const ANALYSES: &[Analysis] = &[
     Analysis { name: "headline", about: "the numbers a report opens with", needs: Needs::Items, run: headline::run },
 ];
 
-/// Runs every analysis on a run folder: reads `frames/`, writes `tables/`, and returns the files written.
+/// What a run's tables are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub params: &'a Params,
+    pub probes: &'a [Probe],
+    /// BLAKE3 of the checkpoint; empty where it is unknown.
+    pub model: &'a str,
+}
+
+impl<'a> From<&'a Manifest> for Asked<'a> {
+    fn from(manifest: &'a Manifest) -> Self {
+        let Study { analysis, probe, .. } = &manifest.study;
+        Self { params: analysis, probes: probe, model: manifest.model.blake3.as_deref().unwrap_or_default() }
+    }
+}
+
+/// Without probes.
+impl<'a> From<&'a Params> for Asked<'a> {
+    fn from(params: &'a Params) -> Self {
+        Self { params, probes: &[], model: "" }
+    }
+}
+
+/// Runs every analysis and every probe on a run folder: reads `frames/`, writes `tables/`, and returns the files written.
 ///
 /// # Errors
 /// A parameter out of range; a frame that is missing, unreadable or not as documented; a table that cannot be written.
-pub fn run(run_dir: &Path, params: &Params) -> Result<Vec<PathBuf>> {
+pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBuf>> {
+    let Asked { params, probes, model } = asked.into();
     params.check()?;
     let frames = Frames::read(&run_dir.join("frames"), &params.query)?;
     let mut results = Results::default();
@@ -93,6 +124,16 @@ pub fn run(run_dir: &Path, params: &Params) -> Result<Vec<PathBuf>> {
         tracing::debug!(analysis = analysis.name, "analysing");
         let table = (analysis.run)(&frames, params, &mut results)?;
         written.extend(table.write(&run_dir.join("tables"), analysis.name)?);
+    }
+    if !probes.is_empty() {
+        written.extend(probe::run(&frames, params, probes, model, &run_dir.join("tables"))?);
+    }
+    if frames.effects {
+        written.extend(effects::run(&frames, params, &run_dir.join("tables"))?);
+        written.extend(golden::run(&frames, &run_dir.join("tables"))?);
+    }
+    if frames.lens {
+        written.extend(lens::run(&frames, params, &run_dir.join("tables"))?);
     }
     Ok(written)
 }

@@ -379,6 +379,18 @@ fn the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_run_without_attention_has_the_tables_that_need_none() {
+    let run_dir = tempfile::tempdir().unwrap();
+    write(run_dir.path(), &items(6, |i| i % 2 == 0), 1, &[-1], |_, _, _| vec![1.0; 16]);
+    fs::remove_file(run_dir.path().join("frames/attention.parquet")).unwrap();
+    let written = run(run_dir.path(), &params()).unwrap();
+    let names: Vec<_> = written.iter().map(|path| path.file_name().unwrap().to_string_lossy()).collect();
+    assert_eq!(names, ["answers.parquet", "answers.csv", "headline.parquet", "headline.csv"]);
+    let headline = load(&run_dir.path().join("tables/headline.parquet"));
+    assert_eq!(cell(&headline, &[("name", "accuracy")], "value"), Some(0.5));
+}
+
+#[test]
 fn frames_that_do_not_fit_are_named() {
     let run_dir = tempfile::tempdir().unwrap();
     let folder = run_dir.path().join("frames");

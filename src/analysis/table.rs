@@ -29,6 +29,11 @@ impl Table {
         self.with(Int16Chunked::from_vec(name.into(), values.into_iter().collect()).into_column())
     }
 
+    /// A place in a grid or a class; `None` becomes null.
+    pub fn optional_index(self, name: &str, values: impl IntoIterator<Item = Option<i16>>) -> Self {
+        self.with(Int16Chunked::from_iter_options(name.into(), values.into_iter()).into_column())
+    }
+
     pub fn count(self, name: &str, values: impl IntoIterator<Item = u32>) -> Self {
         self.with(UInt32Chunked::from_vec(name.into(), values.into_iter().collect()).into_column())
     }

@@ -16,7 +16,7 @@ use crate::study::{RunFolder, Study, shipped};
 pub struct Analyze {
     /// A run folder with complete frames.
     run: PathBuf,
-    /// Take title, question and [analysis] from this study file instead of the run's own.
+    /// Take title, question, [analysis] and [[probe]] from this study file instead of the run's own.
     #[arg(long, value_name = "STUDY")]
     study: Option<PathBuf>,
     /// Seed of the resampling.
@@ -36,9 +36,10 @@ pub(super) fn run(args: &Analyze) -> Result<()> {
         manifest.study.title = study.title;
         manifest.study.question = study.question;
         manifest.study.analysis = study.analysis;
+        manifest.study.probe = study.probe;
     }
     manifest.study.analysis.seed = args.seed.unwrap_or(manifest.study.analysis.seed);
-    let tables = analysis::run(folder.root(), &manifest.study.analysis)?;
+    let tables = analysis::run(folder.root(), &manifest)?;
     folder.write_manifest(&manifest)?;
     if args.json {
         println!("{}", json!({"run": folder.root(), "tables": tables}));

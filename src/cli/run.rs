@@ -33,7 +33,7 @@ pub(super) fn run(args: &Run) -> Result<Done> {
         return Err(Error::Interrupted { resume: with_resume(&command_line()) });
     }
     args.flags.note("recorded; analysing");
-    analysis::run(folder.root(), &folder.manifest()?.study.analysis)?;
+    analysis::run(folder.root(), &folder.manifest()?)?;
     args.flags.note("analysed; drawing");
     draw(&folder)?;
     let skipped = folder.skipped()?;

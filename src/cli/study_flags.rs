@@ -26,6 +26,9 @@ pub struct StudyFlags {
     /// Ask these items instead of the study's: a built-in name or a path; several times for several.
     #[arg(long, value_name = "SOURCE")]
     dataset: Vec<String>,
+    /// The folder with the files of published benchmarks, instead of the study's or that of VLMSCOPE_DATA.
+    #[arg(long, value_name = "FOLDER")]
+    data_root: Option<PathBuf>,
     /// Only the first N items of each dataset.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
@@ -66,6 +69,7 @@ impl StudyFlags {
         let (mut study, text) = Study::read(&path)?;
         study.model.path = self.model.clone().unwrap_or(study.model.path);
         study.dataset.source = Sources::new(self.dataset.clone()).unwrap_or(study.dataset.source);
+        study.dataset.root = self.data_root.clone().or(study.dataset.root);
         study.dataset.limit = self.limit.or(study.dataset.limit);
         study.analysis.seed = self.seed.unwrap_or(study.analysis.seed);
         self.check(&study, &text)?;

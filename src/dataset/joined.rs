@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use image::RgbImage;
 
-use super::{Counterpart, Dataset, Item, open};
+use super::benchmarks::{Choice, Note};
+use super::{Counterpart, Dataset, Item, open_with};
 use crate::error::{Error, Result};
 
 /// Datasets one after the other. Each item knows which one it comes from: [`Dataset::source`].
@@ -22,10 +23,18 @@ impl Joined {
     /// # Errors
     /// No reference, or one that is no dataset or named twice; an item id that two of them have.
     pub fn open(references: &[String], limit: Option<usize>) -> Result<Self> {
+        Self::open_with(references, limit, &Choice::default())
+    }
+
+    /// The same, with what is chosen about published benchmarks.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(references: &[String], limit: Option<usize>, choice: &Choice) -> Result<Self> {
         if references.is_empty() {
             return Err(Error::usage("no dataset is named").with_help("name one, such as \"scenes/pairs\", or several"));
         }
-        let parts = references.iter().map(|reference| open(reference)).collect::<Result<Vec<_>>>()?;
+        let parts = references.iter().map(|reference| open_with(reference, choice)).collect::<Result<Vec<_>>>()?;
         let (mut items, mut part_of) = (Vec::new(), HashMap::new());
         for (number, part) in parts.iter().enumerate() {
             for item in part.items().iter().take(limit.unwrap_or(usize::MAX)) {
@@ -71,6 +80,15 @@ impl Dataset for Joined {
         self.part(item)?.image(item)
     }
 
+    /// Of the items that were taken.
+    fn notes(&self) -> Vec<Note> {
+        let kept = |mut note: Note| {
+            note.items.retain(|item| self.part_of.contains_key(item));
+            (!note.items.is_empty()).then_some(note)
+        };
+        self.parts.iter().flat_map(|part| part.notes()).filter_map(kept).collect()
+    }
+
     fn source(&self, item: &Item) -> &str {
         self.part(item).map_or(&self.name, |part| part.name())
     }
@@ -90,6 +108,7 @@ impl Dataset for Joined {
 
 #[cfg(test)]
 mod tests {
+    use super::super::open;
     use super::*;
 
     fn names(references: &[&str]) -> Vec<String> {

@@ -3,10 +3,12 @@
 //! | source | file | opened by |
 //! |---|---|---|
 //! | rendered scenes | [`scenes`] | `scenes/pairs`, `scenes/rows`, or the path of a scene file |
+//! | published spatial benchmarks | [`benchmarks`] | `whatsup/controlled-a`, `coco-spatial/two`, `vsr/zeroshot-test`, … |
 //! | a user's own folder | [`Folder`] | the path of the folder, or of its `items.jsonl` |
 //!
 //! [`export`] writes any of them as such a folder.
 
+pub mod benchmarks;
 mod counterpart;
 mod export;
 mod folder;
@@ -20,6 +22,7 @@ pub mod scenes;
 
 use std::path::Path;
 
+use benchmarks::{Choice, Note};
 use image::RgbImage;
 
 pub use counterpart::Counterpart;
@@ -45,6 +48,11 @@ pub trait Dataset: Send + Sync {
 
     /// The image of an item of this dataset, decoded or drawn.
     fn image(&self, item: &Item) -> Result<RgbImage>;
+
+    /// What is known to be wrong with items or missing about them.
+    fn notes(&self) -> Vec<Note> {
+        Vec::new()
+    }
 
     /// Where an item comes from: this dataset's name, or that of the one among several.
     fn source(&self, _item: &Item) -> &str {
@@ -76,7 +84,16 @@ pub trait Dataset: Send + Sync {
 }
 
 /// Opens a shipped dataset by name; a scene file (`.toml`), a folder with `items.jsonl`, or a `.jsonl` file by path.
+/// A published benchmark is opened as by default, from the data root that the environment names.
 pub fn open(reference: &str) -> Result<Box<dyn Dataset>> {
+    open_with(reference, &Choice::default())
+}
+
+/// The same, with what is chosen about published benchmarks.
+pub fn open_with(reference: &str, choice: &Choice) -> Result<Box<dyn Dataset>> {
+    if let Some(source) = benchmarks::find(reference) {
+        return Ok(Box::new(source.open(choice)?));
+    }
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == reference) {
         return Ok(Box::new(Scenes::shipped(shipped)?));
     }
@@ -89,8 +106,14 @@ pub fn open(reference: &str) -> Result<Box<dyn Dataset>> {
         _ if path.exists() => Err(Error::usage(format!("{reference} is not a dataset"))
             .with_help("expected a folder with `items.jsonl`, a `.jsonl` file or a scene file (`.toml`)")),
         _ => Err(Error::usage(format!("no dataset `{reference}`, neither shipped nor a file or folder"))
-            .with_help(suggestion(reference, SHIPPED.map(|shipped| shipped.name)))),
+            .with_help(suggestion(reference, known_names()))),
     }
+}
+
+/// The names that [`open`] knows.
+fn known_names() -> impl Iterator<Item = &'static str> + Clone {
+    let benchmarks: Vec<_> = benchmarks::sources().map(|source| source.name).collect();
+    SHIPPED.iter().map(|shipped| shipped.name).chain(benchmarks)
 }
 
 /// BLAKE3 of the items and of what `image` gives for their images: the pixels, or a hash of the file.

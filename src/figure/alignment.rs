@@ -23,7 +23,7 @@ pub fn figure(rows: &[Alignment]) -> Result<Figure, Undrawn> {
         rows.iter().filter(|row| row.head == MEAN_HEAD && row.target == "objects" && row.stratum == "all").collect();
     let panels: Vec<Panel> = METRICS.iter().filter_map(|metric| panel(*metric, &rows)).collect();
     let Some(any) = rows.first().filter(|_| !panels.is_empty()) else {
-        return Err(Undrawn { name: NAME, title: TITLE, reason: NO_BOXES });
+        return Err(Undrawn::new(NAME, TITLE, NO_BOXES));
     };
     let (n_right, n_wrong) = (any.n_right, any.n_wrong);
     let keys = vec![
@@ -33,8 +33,8 @@ pub fn figure(rows: &[Alignment]) -> Result<Figure, Undrawn> {
         Key::new("other items’ boxes", Look::Line(OTHER)),
     ];
     Ok(Figure {
-        name: NAME,
-        title: TITLE,
+        name: NAME.into(),
+        title: TITLE.into(),
         caption: format!(
             "Last query, mean over heads, union of all objects’ boxes; mean over items with its 95 % image-bootstrap \
              interval. Grey: the same mean when every item’s boxes are replaced by random boxes of the same size inside the \

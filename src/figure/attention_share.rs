@@ -18,14 +18,14 @@ pub fn figure(rows: &[Share]) -> Result<Figure, Undrawn> {
     let rows: Vec<&Share> = rows.iter().filter(|row| row.head == MEAN_HEAD).collect();
     let layers = rows.iter().map(|row| row.layer);
     let (Some(first), Some(last)) = (layers.clone().min(), layers.max()) else {
-        return Err(Undrawn { name: NAME, title: TITLE, reason: "no attention was recorded as the mean over heads" });
+        return Err(Undrawn::new(NAME, TITLE, "no attention was recorded as the mean over heads"));
     };
     let x = Axis::counting("layer", first, last);
     let n = wording::count_range(rows.iter().map(|row| row.n));
     let fewer = if n.contains("to") { ", fewest for objects that lack boxes in some" } else { "" };
     Ok(Figure {
-        name: NAME,
-        title: TITLE,
+        name: NAME.into(),
+        title: TITLE.into(),
         caption: format!(
             "Attention of the prompt’s last token, mean over heads and items, by what it falls on. a: all of it, stacked; \
              whiskers give the 95 % image-bootstrap interval of each share, at its upper edge. b: the image’s part, with the \
@@ -33,7 +33,12 @@ pub fn figure(rows: &[Share]) -> Result<Figure, Undrawn> {
              is covered. n = {n} items{fewer}."
         ),
         keys: Vec::new(),
-        rows: vec![Row { columns: 2, height: 290.0, panels: vec![whole(&rows, x.clone()), image(&rows, x)] }],
+        rows: vec![Row {
+            columns: 2,
+            height: 290.0,
+            panels: vec![whole(&rows, x.clone()), image(&rows, x)],
+            ..Row::default()
+        }],
     })
 }
 

@@ -202,6 +202,17 @@ impl Canvas {
         self.marks.push(Mark::Disc { center, radius, color });
     }
 
+    /// Lines from lower left to upper right across an area, `step` apart along its edges.
+    pub fn hatch(&mut self, area: Area, step: f64, pen: Pen) {
+        let (width, height) = (area.width(), area.height());
+        let mut at = step;
+        while at < width + height {
+            let (from, to) = ((at - height).max(0.0), at.min(width));
+            self.line(&[(area.left + from, area.top + at - from), (area.left + to, area.top + at - to)], pen);
+            at += step;
+        }
+    }
+
     pub fn text(&mut self, text: Text) {
         self.marks.push(Mark::Text(text));
     }

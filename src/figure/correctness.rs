@@ -30,15 +30,15 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
     }
     strata.sort_by_key(|name| wording::stratum_rank(name));
     if strata.is_empty() {
-        return Err(Undrawn { name: NAME, title: TITLE, reason: NO_BOXES });
+        return Err(Undrawn::new(NAME, TITLE, NO_BOXES));
     }
     let columns = if strata.len() > 6 { 4 } else { 3.min(strata.len()) };
     let panels: Vec<Panel> = strata.iter().map(|stratum| panel(&rows, metric, stratum)).collect();
     let name = wording::metric_in_text(metric);
     let keys = keys(&rows, &name);
     Ok(Figure {
-        name: NAME,
-        title: TITLE,
+        name: NAME.into(),
+        title: TITLE.into(),
         caption: caption(&name, &keys),
         keys,
         rows: Row::grid(columns, 200.0, panels),

@@ -44,10 +44,16 @@ pub fn figure(shown: &[Shown], images: &dyn Fn(&Shown) -> Option<RgbImage>) -> R
                 height = height.max(view.height(width));
                 panels.push(Panel::new(heading(one), "", view));
             }
-            rows.push(Row { columns, height, panels });
+            rows.push(Row { columns, height, panels, ..Row::default() });
         }
     }
-    Ok(Figure { name: NAME, title: TITLE, caption: explanation(shown.len(), missing), keys: Vec::new(), rows })
+    Ok(Figure {
+        name: NAME.into(),
+        title: TITLE.into(),
+        caption: explanation(shown.len(), missing),
+        keys: Vec::new(),
+        rows,
+    })
 }
 
 fn explanation(shown: usize, missing: usize) -> String {

@@ -19,7 +19,7 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
     let fraction: Vec<&Alignment> = rows.iter().copied().filter(|row| row.metric == "fraction").collect();
     let against: Vec<&Alignment> = rows.iter().copied().filter(|row| row.metric == metric).collect();
     let (Some(any), false) = (against.first(), fraction.is_empty()) else {
-        return Err(Undrawn { name: NAME, title: TITLE, reason: NO_BOXES });
+        return Err(Undrawn::new(NAME, TITLE, NO_BOXES));
     };
     let (n_right, n_wrong) = (any.n_right, any.n_wrong);
     let most = fraction.iter().filter_map(|row| row.value).map(|value| value.value).fold(0.0, f64::max);
@@ -41,8 +41,8 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
         heatmap(&against, tell, Axis::linear("AUROC", 0.5 - reach, 0.5 + reach, Unit::Plain), DIVERGING),
     );
     Ok(Figure {
-        name: NAME,
-        title: TITLE,
+        name: NAME.into(),
+        title: TITLE.into(),
         caption: format!(
             "Last query, union of all objects’ boxes, all items pooled. a: mean over items. b: AUROC for telling right from \
              wrong answers, white at one half; dots: p < 0.05 by label permutation, corrected over all layers \
@@ -52,7 +52,7 @@ pub fn figure(rows: &[Alignment], metric: &str) -> Result<Figure, Undrawn> {
             wording::grouped(n_wrong)
         ),
         keys: vec![Key::new("p < 0.05, corrected over layers and heads", Look::Dot(INK))],
-        rows: vec![Row { columns: 2, height, panels: vec![left, right] }],
+        rows: vec![Row { columns: 2, height, panels: vec![left, right], ..Row::default() }],
     })
 }
 
@@ -76,5 +76,6 @@ fn heatmap(rows: &[&Alignment], cells: Vec<Cell>, scale: Axis, colors: ColorMap)
     for tick in y.ticks.iter_mut().filter(|tick| tick.at == MEAN_HEAD as f64) {
         tick.label = "mean".into();
     }
-    Heatmap { x: Axis::counting("layer", first_layer, last_layer), y, scale, colors, cells }
+    let x = Axis::counting("layer", first_layer, last_layer);
+    Heatmap { x, y, scale, colors, cells, labels: Vec::new(), frames: Vec::new() }
 }

@@ -9,16 +9,19 @@
 //! | [`correctness`] | whether alignment predicts a right answer, one panel a stratum |
 //! | [`heads`] | the same for every head of every layer |
 //! | [`gallery`] | single attention rows on their images |
+//! | [`probe`] | what linear probes read, where, and beside which controls: a figure a file |
+//! | [`effect`] | what interventions did to the answers: a figure a file |
 //!
 //! A figure puts [`panels`] on a [`page`]; panels leave marks on a [`canvas`], which [`png`] and [`svg`] turn into files
 //! through plotters. [`theme`], [`font`] and [`wording`] keep colours, type and names the same everywhere.
-//! To add a figure, write one such file and add it to the report.
+//! To add a figure, write one such file and add it to its section of the report.
 
 pub mod alignment;
 pub mod attention_share;
 pub mod axis;
 pub mod canvas;
 pub mod correctness;
+pub mod effect;
 pub mod font;
 pub mod frames;
 pub mod gallery;
@@ -27,6 +30,7 @@ pub mod page;
 mod paint;
 pub mod panels;
 pub mod png;
+pub mod probe;
 pub mod rows;
 pub mod svg;
 pub mod table;
@@ -41,9 +45,15 @@ pub const NO_BOXES: &str = "no item has boxes that the model sees";
 /// Why a figure that the data could not fill was left out: not an error, but a thing to tell the reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undrawn {
-    pub name: &'static str,
-    pub title: &'static str,
-    pub reason: &'static str,
+    pub name: String,
+    pub title: String,
+    pub reason: String,
+}
+
+impl Undrawn {
+    pub fn new(name: impl Into<String>, title: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { name: name.into(), title: title.into(), reason: reason.into() }
+    }
 }
 pub use panels::overlay::Overlay;
 
@@ -74,7 +84,7 @@ mod tests {
         ]
     }
 
-    fn texts_stand_apart(canvas: &Canvas, name: &str) {
+    pub(super) fn texts_stand_apart(canvas: &Canvas, name: &str) {
         let page = Area::new(0.0, 0.0, canvas.width, canvas.height);
         let texts: Vec<_> = canvas.texts().map(|text| (text.extent(), &text.content)).collect();
         for (index, (area, content)) in texts.iter().enumerate() {
@@ -104,16 +114,20 @@ mod tests {
     fn files_have_two_pixels_a_point_are_not_blank_and_the_same_every_time() {
         let run = tempfile::tempdir().unwrap();
         for figure in figures(run.path(), SMALL) {
-            let [png, svg] = figure.write(run.path()).unwrap();
-            let picture = image::open(&png).unwrap().to_rgb8();
-            let canvas = figure.canvas(Surround::Captioned);
-            assert_eq!(picture.dimensions(), ((2.0 * canvas.width) as u32, (2.0 * canvas.height) as u32));
-            let inked = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
-            assert!(inked * 50 > picture.len() / 3, "{}: {inked} pixels", figure.name);
-            let before = (std::fs::read(&png).unwrap(), std::fs::read(&svg).unwrap());
-            figure.write(run.path()).unwrap();
-            assert_eq!(before, (std::fs::read(&png).unwrap(), std::fs::read(&svg).unwrap()));
+            files_are_sound(&figure, run.path());
         }
+    }
+
+    pub(super) fn files_are_sound(figure: &Figure, folder: &Path) {
+        let [png, svg] = figure.write(folder).unwrap();
+        let picture = image::open(&png).unwrap().to_rgb8();
+        let canvas = figure.canvas(Surround::Captioned);
+        assert_eq!(picture.dimensions(), ((2.0 * canvas.width) as u32, (2.0 * canvas.height) as u32));
+        let inked = picture.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
+        assert!(inked * 50 > picture.len() / 3, "{}: {inked} pixels", figure.name);
+        let before = (std::fs::read(&png).unwrap(), std::fs::read(&svg).unwrap());
+        figure.write(folder).unwrap();
+        assert_eq!(before, (std::fs::read(&png).unwrap(), std::fs::read(&svg).unwrap()));
     }
 
     #[test]
@@ -122,14 +136,14 @@ mod tests {
         let all = figures(run.path(), SMALL);
         let labels = ["% of the last query’s attention", "cosine", "AUROC", "% of image attention", "red circle"];
         for (figure, label) in all.iter().zip(labels) {
-            let document = svg::encode(&figure.canvas(Surround::Captioned), figure.title).unwrap();
+            let document = svg::encode(&figure.canvas(Surround::Captioned), &figure.title).unwrap();
             assert!(document.contains(&format!("{label}\n</text>")), "{}: no {label}", figure.name);
             well_formed(&document);
         }
     }
 
     /// Every tag closed in order, every attribute quoted.
-    fn well_formed(document: &str) {
+    pub(super) fn well_formed(document: &str) {
         let mut open = Vec::new();
         let mut rest = document;
         while let Some((_, after)) = rest.split_once('<') {

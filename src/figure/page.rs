@@ -69,11 +69,14 @@ impl Panel {
 }
 
 /// Panels side by side. A row of fewer panels than `columns` keeps their width and leaves the rest free.
+#[derive(Default)]
 pub struct Row {
     pub columns: usize,
     /// Height of the panels' bodies.
     pub height: f64,
     pub panels: Vec<Panel>,
+    /// What the colours of all its panels mean, where other rows have others.
+    pub keys: Vec<Key>,
 }
 
 impl Row {
@@ -82,7 +85,12 @@ impl Row {
         let mut panels = panels.into_iter().peekable();
         let mut rows = Vec::new();
         while panels.peek().is_some() {
-            rows.push(Self { columns, height, panels: panels.by_ref().take(columns.max(1)).collect() });
+            rows.push(Self {
+                columns,
+                height,
+                panels: panels.by_ref().take(columns.max(1)).collect(),
+                keys: Vec::new(),
+            });
         }
         rows
     }
@@ -108,6 +116,10 @@ pub enum Look {
     Dot(Color),
     /// A low bar.
     Bar(Color),
+    /// An area under thin diagonal lines.
+    Hatched(Color),
+    /// An empty box.
+    Frame(Pen),
 }
 
 impl Key {
@@ -128,8 +140,8 @@ pub enum Surround {
 /// A complete figure, not yet in any format.
 pub struct Figure {
     /// The file's stem.
-    pub name: &'static str,
-    pub title: &'static str,
+    pub name: String,
+    pub title: String,
     /// What is shown, how many items, which intervals, which nulls.
     pub caption: String,
     pub keys: Vec<Key>,
@@ -143,7 +155,7 @@ impl Figure {
         let width = PAGE_WIDTH - 2.0 * MARGIN;
         let mut top = MARGIN;
         if surround == Surround::Captioned && !self.title.is_empty() {
-            for line in font::wrap(self.title, TITLE, Weight::Bold, width) {
+            for line in font::wrap(&self.title, TITLE, Weight::Bold, width) {
                 top += TITLE;
                 canvas.text(Text::new(line, (MARGIN, top), TITLE, INK).bold());
                 top += (LEADING - 1.0) * TITLE;
@@ -156,6 +168,9 @@ impl Figure {
         let lettered = self.rows.iter().map(|row| row.panels.len()).sum::<usize>() > 1;
         let mut letters = lettered.then(|| ('a'..='z').chain('A'..='Z')).into_iter().flatten();
         for row in &self.rows {
+            if !row.keys.is_empty() {
+                top += draw_legend(&mut canvas, &row.keys, (MARGIN, top), width) + 8.0;
+            }
             let columns = row.columns.max(row.panels.len()).max(1) as f64;
             let panel_width = (width - (columns - 1.0) * GUTTER) / columns;
             let head = row.panels.iter().map(|panel| panel.head_height(panel_width)).fold(0.0, f64::max);
@@ -196,7 +211,7 @@ impl Figure {
     fn save_canvas(&self, canvas: &Canvas, file: &Path) -> Result<()> {
         let bytes = match file.extension().and_then(|extension| extension.to_str()) {
             Some("png") => png::encode(canvas)?,
-            Some("svg") => svg::encode(canvas, self.title)?.into_bytes(),
+            Some("svg") => svg::encode(canvas, &self.title)?.into_bytes(),
             _ => {
                 return Err(Error::usage(format!("`{}` does not name a picture format", file.display()))
                     .with_help("end the file name in .png or .svg"));
@@ -240,6 +255,12 @@ fn draw_legend(canvas: &mut Canvas, keys: &[Key], at: Point, width: f64) -> f64 
             Look::Patch(color) => canvas.rect(Area::new(left, middle - 6.0, SWATCH, 12.0), color),
             Look::Dot(color) => canvas.disc(center, 3.0, color),
             Look::Bar(color) => canvas.rect(Area::new(left, middle - 1.75, SWATCH, 3.5), color),
+            Look::Hatched(color) => {
+                let swatch = Area::new(left, middle - 6.0, SWATCH, 12.0);
+                canvas.rect(swatch, color);
+                canvas.hatch(swatch, 6.0, Pen::solid(INK, 0.75));
+            }
+            Look::Frame(pen) => canvas.frame(Area::new(left + 4.0, middle - 6.0, SWATCH - 8.0, 12.0), pen),
         }
         canvas.text(Text::new(&key.label, (left + SWATCH + 6.0, middle + 0.36 * LABEL), LABEL, INK));
     }
@@ -262,13 +283,13 @@ mod tests {
     fn figure() -> Figure {
         let panel = || Panel::new("A panel", "n = 3", Block);
         Figure {
-            name: "blocks",
-            title: "Two blocks and one",
+            name: "blocks".into(),
+            title: "Two blocks and one".into(),
             caption: "A caption that says what is shown. ".repeat(12),
             keys: vec![Key::new("a block", Look::Patch(BLUE))],
             rows: vec![
-                Row { columns: 2, height: 80.0, panels: vec![panel(), panel()] },
-                Row { columns: 2, height: 80.0, panels: vec![panel()] },
+                Row { columns: 2, height: 80.0, panels: vec![panel(), panel()], ..Row::default() },
+                Row { columns: 2, height: 80.0, panels: vec![panel()], ..Row::default() },
             ],
         }
     }

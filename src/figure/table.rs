@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, SerReader};
+use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, ParquetReader, SerReader};
 
 use crate::error::{Error, Result};
 
@@ -21,10 +21,19 @@ pub struct Table {
     frame: DataFrame,
 }
 
+/// Whether a run has this table.
+pub fn exists(run: &Path, name: &str) -> bool {
+    file(run, name).is_file()
+}
+
+fn file(run: &Path, name: &str) -> PathBuf {
+    run.join("tables").join(format!("{name}.parquet"))
+}
+
 impl Table {
     /// Reads `RUN/tables/NAME.parquet`.
     pub fn open(run: &Path, name: &str) -> Result<Self> {
-        let path = run.join("tables").join(format!("{name}.parquet"));
+        let path = file(run, name);
         if !path.is_file() {
             return Err(Error::data(format!("the table `{name}` is missing: there is no `{}`", path.display()))
                 .with_help(format!("make it with `vlmscope analyze {}`", run.display())));
@@ -44,6 +53,19 @@ impl Table {
     /// How many rows there are.
     pub fn height(&self) -> usize {
         self.frame.height()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.frame.column(name).is_ok()
+    }
+
+    /// The rows whose text in a column is `value`.
+    pub fn only(&self, name: &str, value: &str) -> Result<Self> {
+        let column = self.column(name)?;
+        let texts = column.str().map_err(|_| self.wrong(name, "text"))?;
+        let keep: BooleanChunked = texts.iter().map(|text| Some(text == Some(value))).collect();
+        let frame = self.frame.filter(&keep).map_err(|problem| Error::data(problem.to_string()))?;
+        Ok(Self { path: self.path.clone(), frame })
     }
 
     fn column(&self, name: &str) -> Result<&Column> {

@@ -34,12 +34,29 @@ impl Bench<'_> {
     ///
     /// Prompts of different lengths are padded on the right; look at `prepared.map.len`.
     pub fn visit(&self, runs: &[Run], sites: &[Site], take: &mut Take<'_>) -> Result<()> {
+        self.visit_through(runs, sites, &mut |_| Ok(None), take)
+    }
+
+    /// As [`visit`](Self::visit), each batch rewritten on its way by the hook that `through` makes for its prompts.
+    pub fn visit_through(
+        &self,
+        runs: &[Run],
+        sites: &[Site],
+        through: &mut Through<'_>,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
         for batch in runs.chunks(self.batch.max(1)) {
             let prompts: Vec<Prompt> = batch.iter().map(|run| self.prepare(run)).collect::<Result<_>>()?;
             let prepared: Vec<_> = prompts.iter().map(|prompt| &prompt.prepared).collect();
             let inputs = Inputs::collate(&prepared, &self.model.device())?;
+            let mut rewrites = through(&prompts)?;
             let mut tap = Visit { sites, prompts: &prompts, take };
-            self.model.run(&inputs, &mut Hooks::one(&mut tap))?;
+            let mut hooks = Hooks::none();
+            if let Some(rewrites) = &mut rewrites {
+                hooks.push(rewrites.as_mut());
+            }
+            hooks.push(&mut tap);
+            self.model.run(&inputs, &mut hooks)?;
         }
         Ok(())
     }
@@ -47,6 +64,9 @@ impl Bench<'_> {
 
 /// What is done with a batch's states at a site.
 pub type Take<'a> = dyn FnMut(&[Prompt], Site, Tensor<3>) -> Result<()> + 'a;
+
+/// What a batch of prompts is rewritten by, if by anything.
+pub type Through<'a> = dyn FnMut(&[Prompt]) -> Result<Option<Box<dyn Hook>>> + 'a;
 
 struct Visit<'a, 't> {
     sites: &'a [Site],

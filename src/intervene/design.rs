@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::arm::Arm;
 use super::batch::Batch;
 use super::bench::Bench;
+use super::decoded::DecodedRow;
 use super::lens::LensRow;
 use super::unit::{Prompt, Role, Unit, Units};
 use crate::dataset::{Dataset, Item};
@@ -61,6 +62,16 @@ pub trait Design: Send + Sync {
     /// Readings of the unchanged runs, for the lens frame.
     fn lens(&self, _batch: &Batch<'_>) -> Result<Vec<LensRow>> {
         Ok(Vec::new())
+    }
+
+    /// What fresh readers find after a rewrite, for the decoded frame; there once [`fit`](Self::fit) is through.
+    fn decoded(&self) -> &[DecodedRow] {
+        &[]
+    }
+
+    /// Whether [`decoded`](Self::decoded) returns anything, so that there is such a frame.
+    fn decodes(&self) -> bool {
+        false
     }
 
     /// Whether [`lens`](Self::lens) returns anything, so that there is a lens frame.

@@ -3,6 +3,7 @@
 use polars::prelude::*;
 
 use super::arm::Labels;
+use super::decoded::DecodedRow;
 use super::lens::LensRow;
 use crate::error::{Error, Result};
 
@@ -142,6 +143,29 @@ pub fn lens(rows: &[LensRow]) -> Result<DataFrame> {
         column("top1", rows, |row| row.top1.clone()),
     ];
     framed("lens", rows.len(), columns)
+}
+
+/// The `decoded` frame, with the intervention's name.
+pub fn decoded(design: &str, rows: &[DecodedRow]) -> Result<DataFrame> {
+    let columns = vec![
+        column("design", rows, |_| design.to_string()),
+        column("image", rows, |row| row.image.clone()),
+        column("axis", rows, |row| row.axis.to_string()),
+        column("fold", rows, |row| row.fold),
+        column("object", rows, |row| row.object.clone()),
+        column("site", rows, |row| row.site.clone()),
+        column("group", rows, |row| row.group.clone()),
+        column("arm", rows, |row| row.arm.clone()),
+        column("concept", rows, |row| row.concept.clone()),
+        column("read_site", rows, |row| row.read_site.clone()),
+        column("read_slot", rows, |row| row.read_slot),
+        column("reader", rows, |row| row.reader.to_string()),
+        column("classes", rows, |row| row.classes as i16),
+        column("truth", rows, |row| row.truth as i16),
+        column("p_true", rows, |row| row.p_true),
+        column("correct", rows, |row| row.correct),
+    ];
+    framed("decoded", rows.len(), columns)
 }
 
 fn unit_columns(units: Vec<UnitLabels>) -> Vec<Column> {

@@ -88,3 +88,10 @@ impl Hook for Keep {
         Ok(tokens)
     }
 }
+
+/// Rows of the batch axis.
+pub fn select(states: &Tensor<3>, rows: &[usize]) -> Tensor<3> {
+    let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [rows.len()]), &states.device());
+    states.clone().select(0, index)
+}

@@ -166,7 +166,11 @@ impl PatchSpec {
             hook = hook.lent(site, places.clone(), batch.state(role, site)?, rows.clone());
         }
         let written = moves.iter().map(|moves| moves.iter().map(|(to, _)| *to).collect()).collect();
-        let mut labels = Labels::new(self.pairing.name(), site, region);
+        let arm = match self.under {
+            Some(Under::Reference) => format!("{} under reference", self.pairing.name()),
+            None => self.pairing.name().to_owned(),
+        };
+        let mut labels = Labels::new(arm, site, region);
         labels.control = control;
         labels.window = sites.len();
         if self.pairing == Pairing::Noise {

@@ -22,7 +22,7 @@ const BOTH: [&str; 8] =
 /// | `random_background` | as many background patches as both objects have |
 /// | `random_as_strip`, `random_as_ring_W` | as many background patches as that region has |
 /// | `word` | both objects' words |
-/// | `all` | every position of the prompt |
+/// | `all` | every position of the prompt; at sites of the image tower every token, a class token among them |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Region {
@@ -70,8 +70,12 @@ impl Region {
         if let Self::RandomAs(matched) = self {
             return matched.drawn(site, prompt, pair, seed);
         }
-        if self == Self::All && !is_image_only(site) {
-            return (0..prompt.prepared.map.len).collect();
+        if self == Self::All {
+            let patches = prompt.layout.geometry.grid.count();
+            let merge = merge(site, prompt);
+            let image = class_tokens(site, merge) + patches * merge * merge;
+            let count = if is_image_only(site) { image } else { prompt.prepared.map.len };
+            return (0..count).collect();
         }
         let groups: Option<Vec<Vec<usize>>> =
             self.groups(pair).into_iter().map(|group| group_at(group, site, prompt)).collect();
@@ -121,12 +125,27 @@ pub fn positions(place: Place, site: Site, prompt: &Prompt) -> Option<Vec<usize>
     if !is_image_only(site) {
         return Some(vec![place.position(&prompt.layout)]);
     }
-    let (merge, class_tokens) = match (site, prompt.layout.merge) {
-        (Site::ProjectorOut, _) => (1, 0),
-        (Site::VisionResid(_), 1) => (1, 1),
-        (_, merge) => (merge, 0),
-    };
-    place.patch().map(|patch| prompt.layout.geometry.grid.finer(patch, merge).map(|at| class_tokens + at).collect())
+    let merge = merge(site, prompt);
+    let before = class_tokens(site, merge);
+    place.patch().map(|patch| prompt.layout.geometry.grid.finer(patch, merge).map(|at| before + at).collect())
+}
+
+/// The one position of a place; `None` also where an encoder merges several patches into the token.
+pub fn position(place: Place, site: Site, prompt: &Prompt) -> Option<usize> {
+    match positions(place, site, prompt)?.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    }
+}
+
+/// How many patches to a side the site has where the language model has one image token.
+fn merge(site: Site, prompt: &Prompt) -> usize {
+    if site == Site::ProjectorOut { 1 } else { prompt.layout.merge }
+}
+
+/// Tokens before the patches at a site of the image tower; encoders that merge patches have none.
+fn class_tokens(site: Site, merge: usize) -> usize {
+    usize::from(matches!(site, Site::VisionResid(_)) && merge == 1)
 }
 
 /// Whether the tokens of a site are image patches alone, not a whole prompt.

@@ -17,7 +17,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ablate::AblateSpec;
 use super::design::Design;
+use super::enhance::EnhanceSpec;
+use super::erase::EraseSpec;
+use super::knockout::KnockoutSpec;
+use super::logit_lens::LensSpec;
 use super::patch::PatchSpec;
 
 /// One intervention of a study.
@@ -58,6 +63,11 @@ const COMMON: [&str; 5] = ["name", "dataset", "limit", "seed", "golden"];
 #[serde(tag = "design", rename_all = "lowercase")]
 pub enum DesignSpec {
     Patch(PatchSpec),
+    Ablate(AblateSpec),
+    Knockout(KnockoutSpec),
+    Enhance(EnhanceSpec),
+    Erase(EraseSpec),
+    Lens(LensSpec),
 }
 
 impl DesignSpec {
@@ -65,6 +75,11 @@ impl DesignSpec {
     pub fn open(&self) -> Box<dyn Design> {
         match self {
             Self::Patch(spec) => Box::new(spec.clone()),
+            Self::Ablate(spec) => spec.design(),
+            Self::Knockout(spec) => spec.design(),
+            Self::Enhance(spec) => spec.design(),
+            Self::Erase(spec) => spec.design(),
+            Self::Lens(spec) => spec.design(),
         }
     }
 }

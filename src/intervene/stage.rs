@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::HumanBytes;
 
 use super::bench::Bench;
+use super::decoded::DecodedRow;
+use super::design::Design;
 use super::frames;
 use super::plan::Planned;
 use super::spec::Intervene;
@@ -20,6 +22,7 @@ use crate::study::{RunFolder, Study, StudyText};
 /// The frames in the order in which they are put in place; the last says that a part, or the whole, is there.
 const UNITS: &str = "units";
 const LENS: &str = "lens";
+const DECODED: &str = "decoded";
 const EFFECTS: &str = "effects";
 
 /// Bytes of a row of the effects frame before compression, about.
@@ -88,7 +91,10 @@ impl Open {
     fn plan(&self, stage: &Stage) -> Result<Vec<Planned>> {
         let plan = |(n, intervene): (usize, &Intervene)| {
             let planned = Planned::new(intervene, &self.bench(stage, intervene.common.seed));
-            planned.map_err(|error| stage.text().error_at(&["intervene", &n.to_string()], error))
+            planned.map_err(|error| match error {
+                Error::Usage { .. } => stage.text().error_at(&["intervene", &n.to_string()], error),
+                other => other,
+            })
         };
         stage.study().intervene.iter().enumerate().map(plan).collect()
     }
@@ -108,18 +114,21 @@ pub fn carry_out(stage: &Stage, folder: &RunFolder, stop: &AtomicBool, resume: &
     if !folder.frame(EFFECTS).is_file() {
         let open = Open::of(stage)?;
         let mut planned = open.plan(stage)?;
-        let lens = planned.iter().any(|planned| planned.design.reads());
+        let asked = |of: fn(&dyn Design) -> bool| planned.iter().any(|planned| of(planned.design.as_ref()));
+        let mut further = Vec::new();
+        further.extend(asked(|design| design.reads()).then_some(LENS));
+        further.extend(asked(|design| design.decodes()).then_some(DECODED));
         let units = |planned: &Planned| planned.units.len();
         bar.start(planned.iter().map(units).sum(), 0);
-        let done = sweep_all(stage, &open, &mut planned, parts, lens, stop, resume, bar);
+        let done = sweep_all(stage, &open, &mut planned, parts, &further, stop, resume, bar);
         bar.finish();
         done?;
         let count = planned.iter().map(Planned::parts).sum();
-        for frame in [UNITS].into_iter().chain(lens.then_some(LENS)).chain([EFFECTS]) {
+        for frame in [UNITS].into_iter().chain(further).chain([EFFECTS]) {
             parts.join(frame, count)?;
         }
     }
-    [UNITS, LENS, EFFECTS].iter().try_for_each(|frame| parts.remove(frame))?;
+    [UNITS, LENS, DECODED, EFFECTS].iter().try_for_each(|frame| parts.remove(frame))?;
     expect_golden(folder)
 }
 
@@ -129,23 +138,25 @@ fn sweep_all(
     open: &Open,
     planned: &mut [Planned],
     parts: Parts<'_>,
-    lens: bool,
+    further: &[&str],
     stop: &AtomicBool,
     resume: &str,
     bar: &Bar,
 ) -> Result<()> {
     let (mut first, mut bytes) = (0, 0);
     for planned in planned {
-        let write = |part: usize, outcome: &Outcome| -> Result<u64> {
+        let name = planned.name().to_string();
+        let write = |part: usize, outcome: &Outcome, decoded: &[DecodedRow]| -> Result<u64> {
             let mut bytes = parts.write(UNITS, part, frames::units(&outcome.units))?;
-            if lens {
+            if further.contains(&LENS) {
                 bytes += parts.write(LENS, part, frames::lens(&outcome.lens))?;
+            }
+            if further.contains(&DECODED) {
+                bytes += parts.write(DECODED, part, frames::decoded(&name, decoded))?;
             }
             Ok(bytes + parts.write(EFFECTS, part, frames::effects(&outcome.effects))?)
         };
-        if !parts.holds(EFFECTS, first) {
-            write(first, &Outcome { units: planned.dropped_rows(), ..Outcome::default() })?;
-        }
+        let dropped = Outcome { units: planned.dropped_rows(), ..Outcome::default() };
         let missing: Vec<usize> = (0..planned.batches.len()).filter(|n| !parts.holds(EFFECTS, first + 1 + n)).collect();
         let there: usize =
             (0..planned.batches.len()).filter(|n| !missing.contains(n)).map(|n| planned.batches[n].len()).sum();
@@ -154,6 +165,9 @@ fn sweep_all(
         let bench = Bench { items: &items, ..open.bench(stage, planned.intervene.common.seed) };
         if !missing.is_empty() {
             planned.design.fit(&bench)?;
+        }
+        if !parts.holds(EFFECTS, first) {
+            write(first, &dropped, planned.design.decoded())?;
         }
         let sweep = Sweep {
             bench,
@@ -166,7 +180,7 @@ fn sweep_all(
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted { resume: resume.to_string() });
             }
-            bytes += write(first + 1 + batch, &sweep.batch(&planned.batch(batch))?)?;
+            bytes += write(first + 1 + batch, &sweep.batch(&planned.batch(batch))?, &[])?;
             bar.advance(planned.batches[batch].len());
             bar.note(format!("{}, {} written", planned.name(), HumanBytes(bytes)));
         }

@@ -23,5 +23,5 @@ pub use families::Family;
 pub use hook::{Effect, Hook, Hooks, Rows};
 pub use inputs::Inputs;
 pub use language::Stream;
-pub use site::{Site, SiteSpec, select};
+pub use site::{Site, SiteSpec, matches, select};
 pub use walk::VisionLanguage;

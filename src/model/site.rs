@@ -141,7 +141,8 @@ fn no_such_site(pattern: &str, sites: &[SiteSpec]) -> Error {
     Error::usage(format!("site `{pattern}` does not exist in this model")).with_help(advice)
 }
 
-fn matches(pattern: &str, name: &str) -> bool {
+/// Whether a pattern (see [`select`]) names a site.
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (mut wanted, mut parts) = (split_sites(pattern), name.split('.'));
     loop {
         match (wanted.next(), parts.next()) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use super::frame_file::read_frame;
-use crate::dataset::{Dataset, Item, Joined, image_file};
+use crate::dataset::{Dataset, Item, image_file};
 use crate::error::{Error, Result};
 use crate::study::RunFolder;
 
@@ -38,9 +38,7 @@ impl Pictures {
                 None => Ok(Self::Files(HashMap::new())),
             },
             None => {
-                let choice = &manifest.study.dataset;
-                let limit = choice.limit.map(|limit| limit.get());
-                let dataset = Joined::open(choice.source.references(), limit)?;
+                let dataset = manifest.study.dataset.open()?;
                 if dataset.fingerprint() != manifest.dataset.blake3 {
                     return Err(Error::data(format!("`{}` has changed since the recording", manifest.dataset.name)));
                 }

@@ -60,9 +60,11 @@ pub struct Estimate {
 impl Stage {
     /// Finds the dataset and the checkpoint folder of a study.
     pub fn open(study: Study, text: StudyText, compute: Compute) -> Result<Self> {
-        let limit = study.dataset.limit.map(|limit| limit.get());
-        let dataset = Joined::open(study.dataset.source.references(), limit)
-            .map_err(|error| text.error_at(&["dataset", "source"], error))?;
+        let dataset = study.dataset.open().map_err(|error| match error {
+            // What the study asks for is wrong, not what it then finds.
+            Error::Usage { .. } => text.error_at(&["dataset", "source"], error),
+            other => other,
+        })?;
         if dataset.items().is_empty() {
             return Err(Error::data(format!("the dataset `{}` has no items", study.dataset.source)));
         }
@@ -106,6 +108,7 @@ impl Stage {
             name: self.dataset.name().into(),
             blake3: self.dataset.fingerprint(),
             items: self.items().len(),
+            notes: self.dataset.notes().iter().map(ToString::to_string).collect(),
         };
         let blake3 = Some(fingerprint_checkpoint(&self.checkpoint)?);
         let model = CheckpointIdentity { path: self.study.model.path.clone(), blake3 };
@@ -123,14 +126,18 @@ impl Stage {
 
     /// Records what the run folder does not hold yet.
     pub fn record(&self, way: Way<'_>) -> Result<RunFolder> {
-        let (folder, progress) = RunFolder::prepare(&way.out, &self.manifest(&way.command)?, way.existing)?;
-        if progress == Progress::Recorded || folder.has_items() {
+        let manifest = self.manifest(&way.command)?;
+        let begun = RunFolder::claim(&way.out, &manifest, way.existing)? != Progress::Fresh;
+        if begun && RunFolder::open(&way.out)?.has_items() {
+            let (folder, _) = RunFolder::prepare(&way.out, &manifest, way.existing)?;
             // A kill may have come between the last frame and the last shard's removal.
             let plan = Plan::new(0, 1, 0, ItemSize::default(), Vec::new());
             Shards { folder: &folder, plan: &plan }.tidy()?;
             return Ok(folder);
         }
+        // Whatever the checkpoint says against the study comes before the folder is written.
         let live = self.model()?;
+        let (folder, _) = RunFolder::prepare(&way.out, &manifest, way.existing)?;
         let job = Job {
             items: self.items(),
             plan: self.plan(&live),

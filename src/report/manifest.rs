@@ -14,7 +14,7 @@ pub struct Manifest {
     pub command: String,
     /// What to print in a table: label and value.
     pub facts: Vec<(String, String)>,
-    /// What an import had to decide.
+    /// What an import had to decide, and what is known to be wrong with items.
     pub notes: Vec<String>,
     /// Items that could not be recorded, with the reason.
     pub skipped: Vec<(String, String)>,
@@ -40,6 +40,8 @@ impl Manifest {
             ("Dataset", "/dataset/name"),
             ("Dataset hash (BLAKE3)", "/dataset/blake3"),
             ("Items", "/dataset/items"),
+            ("Split", "/study/dataset/split"),
+            ("Prompts", "/study/dataset/prompts"),
             ("Seed", "/study/analysis/seed"),
             ("Bootstrap resamples of images", "/study/analysis/bootstrap"),
             ("Draws of random and of other items’ boxes", "/study/analysis/draws"),
@@ -48,16 +50,18 @@ impl Manifest {
             ("vlmscope", "/vlmscope"),
         ];
         let facts = facts.into_iter().filter_map(|(label, pointer)| Some((label.to_owned(), text(pointer)?))).collect();
-        let strings = |value: Option<&Value>| {
+        let strings = |value: Option<&Value>| -> Vec<String> {
             let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         };
+        let mut notes: Vec<String> = strings(json.pointer("/import/notes"));
+        notes.extend(strings(json.pointer("/dataset/notes")));
         Ok(Self {
             title: text("/study/title").unwrap_or_else(|| "A run of vlmscope".into()),
             question: text("/study/question").unwrap_or_default(),
             command: text("/command").unwrap_or_default(),
             facts,
-            notes: strings(json.pointer("/import/notes")),
+            notes,
             skipped: skipped(&run.join("skipped.json"))?,
             whole: serde_json::to_string_pretty(&json).unwrap_or_default(),
         })

@@ -2,14 +2,25 @@
 
 use minijinja::{Value, context};
 
-use super::{LIMITS, Report};
+use super::Report;
+use super::section::Content;
 use crate::figure::rows::{Answers, Headline};
-use crate::figure::wording::{self, MAIN_METRIC};
-use crate::figure::{Figure, Undrawn};
+use crate::figure::{Figure, Undrawn, wording};
 
 /// Everything in a report but its pictures.
 pub fn context(report: &Report) -> Value {
     let manifest = &report.manifest;
+    let several = report.sections.len() > 1;
+    let findings = report.sections.iter().flat_map(|(_, content)| &content.findings);
+    let limits = report.sections.iter().flat_map(|(_, content)| &content.limits);
+    let figures: Vec<Value> = report
+        .sections
+        .iter()
+        .flat_map(|(title, content)| {
+            let heading = move |place| (several && place == 0).then_some(*title);
+            content.drawings.iter().enumerate().map(move |(place, drawing)| figure(heading(place), drawing))
+        })
+        .collect();
     context! {
         title => manifest.title.as_str(),
         question => manifest.question.as_str(),
@@ -18,12 +29,21 @@ pub fn context(report: &Report) -> Value {
         notes => manifest.notes.iter().map(|note| Value::from(note.as_str())).collect::<Vec<_>>(),
         skipped => pairs(&manifest.skipped),
         manifest => manifest.whole.as_str(),
-        verdict => context! { short => report.verdict.short.as_str(), long => report.verdict.long.as_str() },
-        lead => lead(&report.headlines),
-        headlines => report.headlines.iter().map(headline).collect::<Vec<_>>(),
+        claims => report.sections.iter().map(|(title, content)| claim(several.then_some(title), content)).collect::<Vec<_>>(),
+        headlines => report.headlines.iter().chain(findings).map(headline).collect::<Vec<_>>(),
         answers => report.answers.iter().map(answers).collect::<Vec<_>>(),
-        figures => report.drawings.iter().map(figure).collect::<Vec<_>>(),
-        limits => LIMITS.map(Value::from).to_vec(),
+        figures => figures,
+        limits => limits.map(|limit| Value::from(*limit)).collect::<Vec<_>>(),
+    }
+}
+
+/// What a section opens with; its title only where there are several.
+fn claim(title: Option<&&'static str>, content: &Content) -> Value {
+    context! {
+        section => title.copied(),
+        short => content.verdict.short.as_str(),
+        long => content.verdict.long.as_str(),
+        lead => pairs(&content.lead),
     }
 }
 
@@ -33,18 +53,6 @@ fn pairs(of: &[(String, String)]) -> Vec<Value> {
 
 fn labelled(label: &str, value: &str) -> Value {
     context! { label => label, value => value }
-}
-
-/// The headlines for the first screen, with a short label; those that the run has not are left out.
-fn lead(headlines: &[Headline]) -> Vec<Value> {
-    let wanted = [
-        ("Within relation", format!("AUROC of {MAIN_METRIC} (within relation)")),
-        ("Pooled", format!("AUROC of {MAIN_METRIC} (all)")),
-        ("Relation alone", "AUROC of relation_only (all)".into()),
-        ("Answers", "accuracy".into()),
-    ];
-    let note = |name: &str| headlines.iter().find(|line| line.name == name).map(|line| line.note.as_str());
-    wanted.iter().filter_map(|(label, name)| Some(labelled(label, note(name)?))).collect()
 }
 
 fn headline(line: &Headline) -> Value {
@@ -73,11 +81,10 @@ fn answers(row: &Answers) -> Value {
     }
 }
 
-fn figure(drawing: &Result<Figure, Undrawn>) -> Value {
+/// `section`: the title of the section that begins with this figure.
+fn figure(section: Option<&'static str>, drawing: &Result<Figure, Undrawn>) -> Value {
     match drawing {
-        Ok(Figure { name, title, caption, .. }) => {
-            context! { name => *name, title => *title, caption => caption.as_str() }
-        }
-        Err(Undrawn { name, title, reason }) => context! { name => *name, title => *title, undrawn => *reason },
+        Ok(Figure { name, title, caption, .. }) => context! { section, name, title, caption },
+        Err(Undrawn { name, title, reason }) => context! { section, name, title, undrawn => reason },
     }
 }

@@ -15,15 +15,29 @@
 //! | [`bootstrap`] | how far would an estimate move with other images? |
 //! | [`logistic`](mod@logistic) | how do the odds of a right answer change, other things being equal? |
 //! | [`permutation`] | how far would it move by chance alone, for one test or the largest of many? |
+//! | [`mcnemar`](mod@mcnemar) | did a treatment change how often answers are right? |
+//! | [`shift`] | how far does a patched run move towards the counterfactual one? |
+//! | [`profile`] | at which depth does a shift set in, and where is it handed over? |
+//! | [`mlp`] | can a label be read off a state by a map that is not linear? |
+//! | [`edit`] | linear edits of states: gains, erasers, and random ones of equal size |
+//! | [`decomposition`] | eigenvalues and singular values, on one thread |
+//! | [`probe`] | can a label be read off a state by a linear map, and does that say anything? |
 
 pub mod auroc;
 pub mod bootstrap;
 pub mod correlation;
+pub mod decomposition;
+pub mod edit;
 mod lanes;
 pub mod logistic;
+pub mod mcnemar;
+pub mod mlp;
 pub mod permutation;
+pub mod probe;
+pub mod profile;
 pub mod ranking;
 pub mod seed;
+pub mod shift;
 pub mod summary;
 pub mod tally;
 pub mod wilson;
@@ -31,6 +45,7 @@ pub mod wilson;
 pub use auroc::{Pairs, auroc};
 pub use bootstrap::Replicates;
 pub use logistic::logistic;
+pub use mcnemar::{Changes, mcnemar};
 pub use permutation::{Maximum, Relabelings};
 pub use ranking::Ranking;
 pub use summary::{Interval, mean, quantile};

@@ -46,6 +46,9 @@ pub struct DatasetIdentity {
     pub blake3: String,
     /// How many items the study takes from it.
     pub items: usize,
+    /// What is known to be wrong with items, for the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Where imported frames come from.
@@ -132,7 +135,12 @@ impl Manifest {
             command: "vlmscope run study.toml".into(),
             device: "cpu".into(),
             study: toml::from_str(&study).unwrap(),
-            dataset: DatasetIdentity { name: "scenes/pairs".into(), blake3: "d".repeat(64), items: 600 },
+            dataset: DatasetIdentity {
+                name: "scenes/pairs".into(),
+                blake3: "d".repeat(64),
+                items: 600,
+                notes: Vec::new(),
+            },
             model: CheckpointIdentity { path: "m".into(), blake3: Some("c".repeat(64)) },
             notes: vec![],
             import: None,

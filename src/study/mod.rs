@@ -10,6 +10,11 @@
 //! [dataset]
 //! source = "scenes/pairs"            # built in, or the path of a dataset; or a list of them
 //! limit = 100                        # the first 100 items of each only
+//! # A published benchmark takes four keys more; see `docs/benchmarks.md`.
+//! root = "data"                      # the folder with its files
+//! split = "test"                     # or "validation", or "all" (the default)
+//! prompts = "template"               # or "published"
+//! boxes = "instances_val2017.json"   # or a list of files
 //!
 //! [record]
 //! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, or * for the layer; may be empty
@@ -27,6 +32,11 @@
 //! dtype = "f32"                      # or "f16"
 //! variants = ["original"]            # also "blank", "noise", "shifted_16" (see `dataset::Counterpart`), "untrained_1"
 //!
+//! [[probe]]                          # any number of these; see `Probe`
+//! name = "answer"
+//! target = "relation_at_text"
+//! groups = ["last"]
+//!
 //! [[intervene]]                      # any number of these; see `intervene::Intervene` and the designs
 //! name = "cross"
 //! design = "patch"
@@ -41,24 +51,32 @@
 //! Every key is checked: an unknown one, or a value that does not fit, is an error that shows the line. The study as it
 //! was carried out, after the flags of the command line, is kept in `run.json`.
 
+mod files;
 mod fingerprint;
 mod hidden;
 mod manifest;
 mod pattern;
+mod probe;
 mod read;
 mod run_folder;
 mod shipped;
 mod sources;
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Joined;
+use crate::dataset::benchmarks::{self, Choice, Prompts};
+use crate::error::Result;
 pub use crate::processor::Group;
+pub use files::Files;
 pub use fingerprint::fingerprint_checkpoint;
 pub use hidden::{HiddenStates, Precision, States, Variant};
 pub use manifest::{CheckpointIdentity, DatasetIdentity, ImportIdentity, Manifest, Skipped};
 pub use pattern::SitePattern;
+pub use probe::{FitMode, LayoutLabel, Probe, ProbeSite, Split, Target};
 pub use read::StudyText;
 pub use run_folder::{Existing, Progress, RunFolder, write_atomically, write_error, write_json};
 pub use shipped::{BUNDLED_MODEL, shipped, shipped_studies};
@@ -82,6 +100,9 @@ pub struct Study {
     pub intervene: Vec<crate::intervene::Intervene>,
     #[serde(default)]
     pub analysis: crate::analysis::Params,
+    /// What is to be read from the recorded hidden states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "probe::all")]
+    pub probe: Vec<Probe>,
 }
 
 /// Which checkpoint is looked at.
@@ -107,6 +128,50 @@ pub struct DatasetChoice {
     /// Only the first so many items of each source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
+    /// Of a published benchmark: the folder with its files. Without it, that of `VLMSCOPE_DATA`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// Of a published benchmark: all rows, or those on which the attention-location study tuned or tested.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub split: benchmarks::Split,
+    /// Of a published benchmark: questions made from the annotations, or those of the study's prompt files.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prompts: Prompts,
+    /// Of a published benchmark: files with boxes.
+    #[serde(default, skip_serializing_if = "Files::is_empty")]
+    pub boxes: Files,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl DatasetChoice {
+    /// All items of one dataset.
+    pub fn of(reference: &str) -> Self {
+        Self {
+            source: reference.into(),
+            limit: None,
+            root: None,
+            split: benchmarks::Split::default(),
+            prompts: Prompts::default(),
+            boxes: Files::default(),
+        }
+    }
+
+    /// How the benchmarks among its sources are read.
+    pub fn benchmark(&self) -> Choice {
+        let (root, boxes) = (self.root.clone(), self.boxes.0.clone());
+        Choice { root, split: self.split, prompts: self.prompts, boxes }
+    }
+
+    /// Opens its sources, one after the other.
+    ///
+    /// # Errors
+    /// As [`Joined::open`].
+    pub fn open(&self) -> Result<Joined> {
+        Joined::open_with(self.source.references(), self.limit.map(NonZeroUsize::get), &self.benchmark())
+    }
 }
 
 /// What is recorded while the model runs.

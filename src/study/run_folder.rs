@@ -39,19 +39,26 @@ impl RunFolder {
     /// # Errors
     /// When the folder holds something else, an unfinished recording that is not to be resumed, or cannot be written.
     pub fn prepare(root: &Path, manifest: &Manifest, existing: Existing) -> Result<(Self, Progress)> {
+        let progress = Self::claim(root, manifest, existing)?;
         let folder = Self { root: root.to_path_buf() };
-        let progress = folder.progress_of(manifest)?;
-        if progress == Progress::Unfinished && existing == Existing::Refuse {
-            return Err(Error::usage(format!("`{}` holds an unfinished recording of this study", root.display()))
-                .with_help("--resume goes on with it; to start afresh, remove the folder or name another with --out"));
-        }
-        std::fs::create_dir_all(root).map_err(|source| Error::io("create", root, source))?;
         if progress == Progress::Fresh || folder.manifest()? != *manifest {
             folder.write_manifest(manifest)?;
         }
         // Only now, for a folder without a manifest must hold nothing, or it would be taken for somebody else's.
         std::fs::create_dir_all(folder.frames()).map_err(|source| Error::io("create", folder.frames(), source))?;
         Ok((folder, progress))
+    }
+
+    /// The first half of [`prepare`](Self::prepare), under its conditions: makes the folder itself and writes nothing into it,
+    /// so that a study which then turns out to be wrong leaves nothing that its mended version would stumble over.
+    pub fn claim(root: &Path, manifest: &Manifest, existing: Existing) -> Result<Progress> {
+        let progress = Self { root: root.to_path_buf() }.progress_of(manifest)?;
+        if progress == Progress::Unfinished && existing == Existing::Refuse {
+            return Err(Error::usage(format!("`{}` holds an unfinished recording of this study", root.display()))
+                .with_help("--resume goes on with it; to start afresh, remove the folder or name another with --out"));
+        }
+        std::fs::create_dir_all(root).map_err(|source| Error::io("create", root, source))?;
+        Ok(progress)
     }
 
     /// An existing run folder.

@@ -58,15 +58,15 @@ pub fn draw(work: &Path, folder: &Path) -> Result<()> {
     ];
     let n: Vec<i64> = looks.iter().filter_map(|row| row.get(4)?.parse().ok()).collect();
     let figure = Figure {
-        name: "curves",
-        title: "Training",
+        name: "curves".into(),
+        title: "Training".into(),
         caption: format!(
             "Loss and batch accuracy are means over {WINDOW} steps. Held-out accuracy is of identities and triples that \
              training never shows, with 95 % Wilson intervals; at most {} items a look.",
             n.iter().max().unwrap_or(&0)
         ),
         keys: Vec::new(),
-        rows: vec![Row { columns: 3, height: 240.0, panels }],
+        rows: vec![Row { columns: 3, height: 240.0, panels, ..Row::default() }],
     };
     figure.write(folder)?;
     Ok(())

@@ -25,7 +25,7 @@ impl Place {
 
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vlmscope"));
-        command.args(words).current_dir(self.0.path()).stdin(Stdio::null());
+        command.args(words).current_dir(self.0.path()).stdin(Stdio::null()).env_remove("VLMSCOPE_DATA");
         command
     }
 

@@ -14,6 +14,21 @@ pub struct Frame {
     data: DataFrame,
 }
 
+/// A text column as numbers into its distinct values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Codes {
+    pub of: Vec<Option<usize>>,
+    /// In order of appearance.
+    pub names: Vec<String>,
+}
+
+impl Codes {
+    /// A row's text; empty where it is null.
+    pub fn name(&self, row: usize) -> &str {
+        self.of.get(row).copied().flatten().and_then(|code| self.names.get(code)).map_or("", String::as_str)
+    }
+}
+
 impl Frame {
     /// # Errors
     /// The file is not there, or is not Parquet.
@@ -80,20 +95,28 @@ impl Frame {
         Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
     }
 
-    /// A text column as numbers into its different texts, which come in the order of appearance.
-    pub fn codes(&self, name: &str) -> Result<(Vec<usize>, Vec<String>)> {
+    /// A text column as numbers into its distinct values, in order of appearance; null is `None`.
+    pub fn optional_codes(&self, name: &str) -> Result<Codes> {
         let column = self.column(name)?;
+        if column.dtype() == &DataType::Null {
+            return Ok(Codes { of: vec![None; self.height()], names: Vec::new() });
+        }
         let texts = column.str().map_err(|_| self.wrong_type(name, column, "text"))?;
-        let mut numbers: HashMap<&str, usize> = HashMap::new();
-        let mut known = Vec::new();
-        let mut code = |text| {
-            *numbers.entry(text).or_insert_with(|| {
-                known.push(text.to_owned());
-                known.len() - 1
+        let (mut names, mut number) = (Vec::new(), HashMap::new());
+        let mut code = |text: &str| {
+            *number.entry(text.to_owned()).or_insert_with(|| {
+                names.push(text.to_owned());
+                names.len() - 1
             })
         };
-        let codes = texts.iter().map(|text| text.map(&mut code)).collect();
-        Ok((self.whole(name, codes)?, known))
+        let of = texts.iter().map(|text| text.map(&mut code)).collect();
+        Ok(Codes { of, names })
+    }
+
+    /// A text column as numbers into its different texts, which come in the order of appearance.
+    pub fn codes(&self, name: &str) -> Result<(Vec<usize>, Vec<String>)> {
+        let codes = self.optional_codes(name)?;
+        Ok((self.whole(name, codes.of)?, codes.names))
     }
 
     pub fn flags(&self, name: &str) -> Result<Vec<bool>> {
@@ -135,6 +158,13 @@ impl Frame {
         let out_of_range = |value| self.error(format!("column `{name}` holds {value}, out of range"));
         let fit = |value| T::try_from(value).map_err(|_| out_of_range(value));
         integers.iter().map(|value| value.map(fit).transpose()).collect()
+    }
+
+    /// How long each list is; null counts as empty.
+    pub fn list_lengths(&self, name: &str) -> Result<Vec<usize>> {
+        let column = self.column(name)?;
+        let lists = column.list().map_err(|_| self.wrong_type(name, column, "lists"))?;
+        Ok((0..lists.len()).map(|row| lists.get_as_series(row).map_or(0, |list| list.len())).collect())
     }
 
     /// Lists of numbers; null reads as an empty list.

@@ -2,14 +2,20 @@
 
 mod attention;
 mod column;
+mod effects;
 mod hidden;
 mod items;
+mod lens;
+mod units;
 
 use std::path::{Path, PathBuf};
 
 pub use attention::{Attention, Cell, MEAN};
+pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
+pub use lens::{Lens, Reading, Said};
+pub use units::{Attempt, attempts};
 
 use crate::error::Result;
 use column::Frame;
@@ -24,6 +30,10 @@ pub struct Frames {
     pub attention: Attention,
     /// The sites of the hidden states, in the order of the walk; none where the run recorded none.
     pub hidden: Vec<String>,
+    /// Whether anything was intervened on; see [`Effects::open`].
+    pub effects: bool,
+    /// Whether any state was read out on its way; see [`Lens::open`].
+    pub lens: bool,
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -48,7 +58,14 @@ impl Frames {
             true => Attention::read(&Frame::read(&path)?, &items, query)?,
             false => Attention::default(),
         };
-        Ok(Self { folder: folder.to_path_buf(), items, attention, hidden: sites(folder) })
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            items,
+            attention,
+            hidden: sites(folder),
+            effects: folder.join("effects.parquet").exists(),
+            lens: folder.join("lens.parquet").exists(),
+        })
     }
 
     /// Whether the run recorded what an analysis needs.

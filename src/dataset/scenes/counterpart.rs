@@ -107,7 +107,8 @@ fn renamed(
 ) -> Option<(Item, Scene)> {
     let relations = asks_relation(item);
     let reference = order.get(1).copied().filter(|_| !relations && counterpart == Counterpart::Recoloured);
-    let squares = scene.entities.iter().all(|entity| entity.identity.shape == Shape::Square);
+    // Two squares of a pair may become anything; rows of squares stay squares.
+    let squares = !relations && scene.entities.iter().all(|entity| entity.identity.shape == Shape::Square);
     let old: Vec<Identity> = scene.entities.iter().map(|entity| entity.identity).collect();
     let mut renamed = scene.clone();
     for k in (0..old.len()).filter(|k| Some(*k) != reference) {

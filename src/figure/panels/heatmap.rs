@@ -1,4 +1,4 @@
-//! A grid of coloured cells, layers across and heads upwards, with its colour bar.
+//! A grid of coloured cells, such as layers across and heads upwards, with its colour bar.
 
 use image::{Rgb, RgbImage};
 
@@ -8,9 +8,9 @@ use super::super::page::Draw;
 use super::super::theme::{AXIS, Color, ColorMap, INK, LABEL, SOFT_INK, TICK, WHITE};
 
 /// Room for the colour bar with its numbers.
-const BAR_ROOM: f64 = 78.0;
+pub(super) const BAR_ROOM: f64 = 78.0;
 const BAR_WIDTH: f64 = 11.0;
-const UNDEFINED: Color = Color::hex(0xD9_D9_D9);
+pub(super) const UNDEFINED: Color = Color::hex(0xD9_D9_D9);
 
 /// Cells over whole numbers of x and y.
 pub struct Heatmap {
@@ -21,6 +21,10 @@ pub struct Heatmap {
     pub scale: Axis,
     pub colors: ColorMap,
     pub cells: Vec<Cell>,
+    /// What is written on cells, at their x and y.
+    pub labels: Vec<(f64, f64, String)>,
+    /// Cells with a border.
+    pub frames: Vec<(f64, f64, Pen)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,13 +51,28 @@ impl Draw for Heatmap {
             let ink = if on.luma() > 0.5 { INK } else { WHITE };
             canvas.disc(plot.at(cell.x, cell.y), (step.min(rise) * 0.16).clamp(0.75, 3.0), ink);
         }
+        self.annotate(canvas, &plot);
         plot.draw_axes(canvas);
-        let bar = Area { left: plot.area.right + 16.0, right: plot.area.right + 16.0 + BAR_WIDTH, ..plot.area };
-        color_bar(canvas, bar, &self.scale, self.colors);
+        color_bar(canvas, beside(plot.area), &self.scale, self.colors);
     }
 }
 
 impl Heatmap {
+    fn annotate(&self, canvas: &mut Canvas, plot: &Plot) {
+        for (x, y, content) in &self.labels {
+            let on = self.cells.iter().find(|cell| cell.x == *x && cell.y == *y).and_then(|cell| cell.value);
+            let ink = if on.map_or(UNDEFINED, |value| self.color(value)).luma() > 0.5 { INK } else { WHITE };
+            let (x, y) = plot.at(*x, *y);
+            canvas.text(Text::new(content, (x, y + 0.36 * LABEL), LABEL, ink).align(Align::Middle));
+        }
+        for (x, y, pen) in &self.frames {
+            let ((left, bottom), (right, top)) = (plot.at(x - 0.5, y - 0.5), plot.at(x + 0.5, y + 0.5));
+            let inner = Area { left: left + 3.5, right: right - 3.5, top: top + 3.5, bottom: bottom - 3.5 };
+            canvas.frame(inner, Pen::solid(WHITE, pen.width + 2.0));
+            canvas.frame(inner, *pen);
+        }
+    }
+
     fn color(&self, value: f64) -> Color {
         self.colors.at(self.scale.place(value, 0.0, 1.0))
     }
@@ -92,8 +111,13 @@ fn span(axis: &Axis) -> u32 {
     (axis.high - axis.low).round().max(1.0) as u32
 }
 
+/// Where the colour bar of a plot stands.
+pub(super) fn beside(plot: Area) -> Area {
+    Area { left: plot.right + 16.0, right: plot.right + 16.0 + BAR_WIDTH, ..plot }
+}
+
 /// An upright bar of colours with its numbers to the right and its label beside them.
-fn color_bar(canvas: &mut Canvas, bar: Area, scale: &Axis, colors: ColorMap) {
+pub(super) fn color_bar(canvas: &mut Canvas, bar: Area, scale: &Axis, colors: ColorMap) {
     let steps = RgbImage::from_fn(1, 128, |_, row| {
         let color = colors.at(1.0 - (f64::from(row) + 0.5) / 128.0);
         Rgb([color.red, color.green, color.blue])
@@ -123,6 +147,8 @@ mod tests {
             scale: Axis::linear("", 0.0, 1.0, super::super::super::axis::Unit::Plain),
             colors: VIRIDIS,
             cells: vec![cell(0.0, 0.0, Some(0.0)), cell(1.0, 1.0, Some(1.0)), cell(0.0, 1.0, None)],
+            labels: Vec::new(),
+            frames: Vec::new(),
         };
         let picture = map.picture();
         let rgb = |color: Color| [color.red, color.green, color.blue];

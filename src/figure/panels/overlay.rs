@@ -44,11 +44,11 @@ impl Overlay<'_> {
         let height = view.height(PAGE_WIDTH - 2.0 * MARGIN);
         let panel = Panel::new(title, "", view);
         Ok(Figure {
-            name: "overlay",
-            title: "",
+            name: "overlay".into(),
+            title: String::new(),
             caption: String::new(),
             keys: Vec::new(),
-            rows: vec![Row { columns: 1, height, panels: vec![panel] }],
+            rows: vec![Row { columns: 1, height, panels: vec![panel], ..Row::default() }],
         })
     }
 

@@ -98,7 +98,7 @@ impl Import {
 
     fn study(&self, name: &str, dump: &Dump) -> Study {
         let model = ModelChoice { path: dump.model() };
-        let dataset = DatasetChoice { source: dump.path.display().to_string().as_str().into(), limit: None };
+        let dataset = DatasetChoice::of(&dump.path.display().to_string());
         match &self.study {
             Some(study) => Study { model, dataset, intervene: Vec::new(), ..study.clone() },
             None => Study {
@@ -109,6 +109,7 @@ impl Import {
                 record: Recording::default(),
                 intervene: Vec::new(),
                 analysis: Params::default(),
+                probe: Vec::new(),
             },
         }
     }
@@ -120,7 +121,7 @@ impl Import {
             command: self.command.clone(),
             device: "elsewhere".into(),
             study: self.study(&name, dump),
-            dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len() },
+            dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len(), notes: Vec::new() },
             model: CheckpointIdentity { path: dump.model(), blake3: None },
             notes: Vec::new(),
             import: Some(ImportIdentity {

@@ -1,6 +1,8 @@
 //! Text that a model wrote to an answer, right or wrong.
 
 use super::layout::Record;
+use crate::analysis::scoring::Rule;
+use crate::analysis::scoring::rule::find_words;
 use crate::dataset::Item;
 use crate::error::{Error, Result};
 use crate::record::Answer;
@@ -29,11 +31,8 @@ impl Scoring {
     /// Whether a text answers with the gold option.
     pub fn is_right(self, text: &str, gold: &str) -> bool {
         match self {
-            Self::Words => find_words(text, gold).is_some(),
-            Self::AdaptVis => {
-                let (text, gold) = (text.to_lowercase(), gold.to_lowercase());
-                text.contains(&gold) && !(gold == "on" && text.contains("front"))
-            }
+            Self::Words => Rule::Word.is_right(text, gold, &[gold]),
+            Self::AdaptVis => Rule::Substring.is_right(text, gold, &[gold]),
         }
     }
 
@@ -76,16 +75,6 @@ fn probabilities(record: &Record) -> Result<Option<Vec<f32>>> {
             .ok_or_else(|| Error::data(format!("`option_probabilities` has no number for `{option}`")))
     };
     record.options.iter().map(of).collect::<Result<_>>().map(Some)
-}
-
-/// Where `words` first occurs in a text as whole words, whatever the case.
-fn find_words(text: &str, words: &str) -> Option<usize> {
-    let split = |text: &str| -> Vec<String> {
-        let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
-        parts.map(str::to_lowercase).collect()
-    };
-    let (text, words) = (split(text), split(words));
-    (!words.is_empty()).then(|| text.windows(words.len()).position(|window| window == words)).flatten()
 }
 
 #[cfg(test)]

@@ -1,19 +1,11 @@
-//! The sentence that a report opens with: a reading of p-values and ranges that the tables hold, by a fixed rule.
+//! What the alignment table says to the study's question: a reading of its p-values and ranges, by a fixed rule.
 
+use super::super::section::Verdict;
 use crate::figure::rows::{Alignment, MEAN_HEAD};
 use crate::figure::wording;
 
 /// Below this, corrected over layers, a layer counts.
 const LEVEL: f64 = 0.05;
-
-/// What the alignment table says to the study's question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// A few words.
-    pub short: String,
-    /// The sentence or two that they stand for.
-    pub long: String,
-}
 
 /// What one stratum says.
 #[derive(Clone, Copy, Debug)]
@@ -26,42 +18,40 @@ enum Finding<'a> {
     Layer(&'a Alignment),
 }
 
-impl Verdict {
-    /// Reads one metric, all objects, mean over heads, pooled and within relation.
-    pub fn of(rows: &[Alignment], metric: &str) -> Self {
-        let name = wording::metric_in_text(metric);
-        let (pooled, within) = (Finding::of(rows, metric, "all"), Finding::of(rows, metric, "within relation"));
-        let (short, long) = match (pooled, within) {
-            (Finding::Undefined, _) => {
-                ("Undefined.".to_owned(), "There are no right and wrong answers with boxes to compare.".to_owned())
-            }
-            (pooled, Finding::Layer(best)) => (
-                direction(best),
-                format!("Among items of the same relation, the {name} {}.{}", tells(best), contradiction(pooled, best)),
+/// Reads one metric, all objects, mean over heads, pooled and within relation.
+pub fn of(rows: &[Alignment], metric: &str) -> Verdict {
+    let name = wording::metric_in_text(metric);
+    let (pooled, within) = (Finding::of(rows, metric, "all"), Finding::of(rows, metric, "within relation"));
+    let (short, long) = match (pooled, within) {
+        (Finding::Undefined, _) => {
+            ("Undefined.".to_owned(), "There are no right and wrong answers with boxes to compare.".to_owned())
+        }
+        (pooled, Finding::Layer(best)) => (
+            direction(best),
+            format!("Among items of the same relation, the {name} {}.{}", tells(best), contradiction(pooled, best)),
+        ),
+        (Finding::Layer(best), Finding::Nothing(layer)) => (
+            "Pooled only.".to_owned(),
+            format!(
+                "Over all items, the {name} {}. Among items of the same relation ({}) that is not shown in any layer: it \
+                 may only tell relations apart.",
+                tells(best),
+                counts(layer)
             ),
-            (Finding::Layer(best), Finding::Nothing(layer)) => (
-                "Pooled only.".to_owned(),
-                format!(
-                    "Over all items, the {name} {}. Among items of the same relation ({}) that is not shown in any layer: it \
-                     may only tell relations apart.",
-                    tells(best),
-                    counts(layer)
-                ),
+        ),
+        (Finding::Layer(best), Finding::Undefined) => (
+            direction(best),
+            format!("Over all items, the {name} {}. Within a relation it cannot be tested.", tells(best)),
+        ),
+        (Finding::Nothing(layer), _) => (
+            "Not shown.".to_owned(),
+            format!(
+                "In no layer does the {name} tell right from wrong answers, after correction over layers ({}).",
+                counts(layer)
             ),
-            (Finding::Layer(best), Finding::Undefined) => (
-                direction(best),
-                format!("Over all items, the {name} {}. Within a relation it cannot be tested.", tells(best)),
-            ),
-            (Finding::Nothing(layer), _) => (
-                "Not shown.".to_owned(),
-                format!(
-                    "In no layer does the {name} tell right from wrong answers, after correction over layers ({}).",
-                    counts(layer)
-                ),
-            ),
-        };
-        Self { short, long }
-    }
+        ),
+    };
+    Verdict { short, long }
 }
 
 impl<'a> Finding<'a> {
@@ -149,7 +139,7 @@ mod tests {
     }
 
     fn of(rows: &[Alignment]) -> Verdict {
-        Verdict::of(rows, "cosine")
+        super::of(rows, "cosine")
     }
 
     #[test]

@@ -1,0 +1,78 @@
+//! The clean run as a place to start from: any slot, the projector, the encoder.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use super::keep::select;
+use crate::error::{Error, Result};
+use crate::model::{Hooks, Inputs, Site, Stream, VisionLanguage};
+
+/// Where a pass begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    Vision(usize),
+    Projector,
+    Slot(usize),
+}
+
+impl Start {
+    /// Where the walk meets a site.
+    pub fn of(site: Site, model: &dyn VisionLanguage) -> Self {
+        match site {
+            Site::VisionResid(slot) | Site::VisionAttn(slot) => Self::Vision(slot),
+            Site::VisionOut => Self::Vision(model.encoder_slots().into_iter().max().unwrap_or(0)),
+            Site::ProjectorOut => Self::Projector,
+            Site::Logits => Self::Slot(model.depth()),
+            other => Self::Slot(other.index().unwrap_or(0)),
+        }
+    }
+}
+
+/// The clean run, as far as arms restart from it.
+pub struct Clean {
+    pub inputs: Inputs,
+    /// What leaves the projector, after anything that every run gets.
+    pub visual: Tensor<3>,
+    /// At `lm.0.resid`; its residual is replaced by that of the slot at hand.
+    pub stream: Stream,
+    /// By slot.
+    pub residuals: Vec<Tensor<3>>,
+    /// By slot of the encoder; only those that arms start from, and what the projector reads before them.
+    pub vision: BTreeMap<usize, Tensor<3>>,
+}
+
+impl Clean {
+    /// Logits `[rows, vocabulary]` of these units, from a place on.
+    pub fn restarted(
+        &self,
+        model: &dyn VisionLanguage,
+        start: Start,
+        rows: &[usize],
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<2>> {
+        let (slot, stream) = match start {
+            Start::Slot(slot) => {
+                let residual = select(&self.residuals[slot.min(model.depth())], rows);
+                let mut stream = self.stream.select(rows);
+                stream.residual = hooks.tokens(Site::LmResid(slot), residual)?;
+                (slot, stream)
+            }
+            Start::Projector => {
+                let visual = hooks.tokens(Site::ProjectorOut, select(&self.visual, rows))?;
+                (0, model.embed(&self.inputs.select(rows), visual, hooks)?)
+            }
+            Start::Vision(slot) => {
+                let state = |slot: usize| {
+                    let kept = self.vision.get(&slot).map(|state| select(state, rows));
+                    kept.ok_or_else(|| Error::data(format!("the encoder's state at slot {slot} was not kept")))
+                };
+                let inputs = self.inputs.select(rows);
+                let visual = model.encode_from(&inputs, slot, &state, hooks)?;
+                (0, model.embed(&inputs, visual, hooks)?)
+            }
+        };
+        let stream = model.blocks(slot, stream, hooks)?;
+        Ok(model.readout(stream.last(), hooks)?.squeeze_dim(1))
+    }
+}

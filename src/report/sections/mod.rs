@@ -1,0 +1,25 @@
+//! The sections of a report, one a file. To add one: write the file, then add its line to [`SECTIONS`].
+
+mod ablation;
+mod alignment_verdict;
+mod attention_location;
+mod claims;
+mod enhancement;
+mod erasure;
+mod lens;
+mod patching;
+mod probes;
+
+use super::section::Section;
+
+/// Every section, in the order in which a report shows them.
+pub const SECTIONS: &[Section] = &[
+    claims::SECTION,
+    attention_location::SECTION,
+    probes::SECTION,
+    patching::SECTION,
+    ablation::SECTION,
+    enhancement::SECTION,
+    erasure::SECTION,
+    lens::SECTION,
+];
