@@ -121,9 +121,9 @@ fn doses(design: &Pick, of: Sweep, counts: &[Counted]) -> Figure {
         )
     });
     let panels: Vec<Panel> = panels.collect();
-    let mut rows = vec![Row { columns: 3, height: HEIGHT, panels }];
+    let mut rows = Row::grid(3, HEIGHT, panels);
     if nulls > 0 {
-        rows.push(Row { columns: 1, height: 150.0, panels: vec![observed(&net)] });
+        rows.extend(Row::grid(1, 150.0, vec![observed(&net)]));
     }
     let mut keys = vec![Key::new("the directions", Look::Marked(REAL))];
     if nulls > 0 {
@@ -292,7 +292,7 @@ fn relations(design: &Pick, of: Sweep) -> Option<Figure> {
             wording::list(&n)
         ),
         keys,
-        rows: vec![Row { columns: 1, height: HEIGHT, panels: vec![Panel::new("By relation", "chosen dose", body)] }],
+        rows: Row::grid(1, HEIGHT, vec![Panel::new("By relation", "chosen dose", body)]),
     })
 }
 
