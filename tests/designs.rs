@@ -218,12 +218,15 @@ fn the_lens_at_the_last_slot_is_the_answer() {
 
 #[test]
 fn enhancement_comes_with_nulls_that_go_as_far() {
-    let world = World::of("scenes/pairs", 40);
-    let outcome = world.run(
-        "design = \"enhance\"\nmodes = [\"gain_raw\", \"gain_proj\", \"add\", \"add_signed\"]\n\
-         bases = [\"probe\", \"mean_difference\", \"pca\", \"content\"]\nscopes = [\"image\", \"object\"]\n\
-         alphas = [-1.0, 0.0, 2.0]\nrandom = 3\nfolds = 4\n",
+    let world = World::of("scenes/pairs", 24);
+    let mut outcome = world.run(
+        "design = \"enhance\"\nmodes = [\"gain_raw\", \"gain_proj\", \"add\", \"add_signed\"]\nbases = [\"mean_difference\"]\n\
+         scopes = [\"object\"]\nalphas = [-1.0, 0.0, 2.0]\nrandom_alphas = [2.0]\nrandom = 2\nfolds = 3\n",
     );
+    let bases = world.run(
+        "design = \"enhance\"\nbases = [\"probe\", \"pca\", \"content\"]\nalphas = [2.0]\nrandom = 1\nfolds = 3\n",
+    );
+    outcome.effects.extend(bases.effects);
     assert!(outcome.effects.iter().all(|row| row.fold.is_some()));
     for row in outcome.effects.iter().filter(|row| row.labels.dose == Some(0.0)) {
         assert_eq!((row.ld[2], row.kl, row.dx_rel), (row.ld[0], 0.0, Some(0.0)), "no dose is no change, bit by bit");

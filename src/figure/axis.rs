@@ -96,6 +96,12 @@ impl Axis {
         self.ticks.iter().map(|tick| font::width(&tick.label, TICK, Weight::Regular)).fold(0.0, f64::max)
     }
 
+    /// What an upright axis needs to its left; one of names as much as its longest name takes.
+    fn room(&self) -> f64 {
+        let ticks = self.widest() + TICK_LENGTH + 5.0;
+        if self.label.is_empty() { ticks } else { LEFT.max(ticks + 1.1 * LABEL) }
+    }
+
     /// Where a value lies between `start` (the low end) and `end`.
     pub fn place(&self, value: f64, start: f64, end: f64) -> f64 {
         start + (value - self.low) / (self.high - self.low) * (end - start)
@@ -142,8 +148,7 @@ pub struct Plot<'a> {
 impl<'a> Plot<'a> {
     /// Leaves room for ticks and labels inside `room`.
     pub fn within(room: Area, x: &'a Axis, y: &'a Axis) -> Self {
-        // An axis of names needs the room that its longest name takes.
-        let left = if y.label.is_empty() { y.widest() + TICK_LENGTH + 5.0 } else { LEFT };
+        let left = y.room();
         let area =
             Area { left: room.left + left, top: room.top + 4.0, right: room.right - 6.0, bottom: room.bottom - BOTTOM };
         Self { area, x, y }
@@ -227,7 +232,7 @@ impl<'a> Plot<'a> {
             self.draw_stretches(canvas);
         }
         if !self.y.label.is_empty() {
-            let at = (left - LEFT + 0.8 * LABEL, height);
+            let at = (left - self.y.room() + 0.8 * LABEL, height);
             canvas.text(Text::new(&self.y.label, at, LABEL, INK).upwards().align(Align::Middle));
         }
     }

@@ -10,7 +10,7 @@ use image::RgbImage;
 use serde_json::Value;
 
 use super::folder::Json;
-use super::resample::{Filter, Passes, resize_in_passes};
+use super::resample::{Filter, Resampler, resize_part};
 use crate::error::{Error, Result};
 
 const FILES: [&str; 2] = ["processor_config.json", "preprocessor_config.json"];
@@ -97,14 +97,14 @@ impl ImageProcessing {
     }
 
     /// Prepares one image of at least one pixel.
-    pub fn apply(&self, image: &RgbImage, passes: Passes) -> Result<Pixels> {
+    pub fn apply(&self, image: &RgbImage, resampler: Resampler) -> Result<Pixels> {
         let resized = self.resized(image.width(), image.height())?;
         let (width, height) = self.crop.unwrap_or(resized);
         let (left, top) = (crop_offset(resized.0, width), crop_offset(resized.1, height));
         let (columns, rows) = (overlap(left, width, resized.0), overlap(top, height, resized.1));
         let filter = self.resize.map_or(Filter::Nearest, |(_, filter)| filter);
         // Only what the crop keeps is computed: the rest of a very wide image would be enormous.
-        let kept = resize_in_passes(image, resized, filter, [columns, rows], passes);
+        let kept = resize_part(image, resized, filter, [columns, rows], resampler);
         // Where the kept part lies in the crop: beyond the padding.
         let padding = ((-left).max(0) as u32, (-top).max(0) as u32);
         let values = self.tensor(&kept, (width, height), padding);
@@ -366,7 +366,7 @@ mod tests {
     fn crops_and_paddings_are_centred_as_in_the_reference() {
         let image = RgbImage::from_fn(3, 1, |x, _| image::Rgb([10 * (x as u8 + 1), 0, 0]));
         let red = |crop: (u32, u32)| {
-            let pixels = plain(None, Some(crop)).apply(&image, Passes::RowsFirst).unwrap();
+            let pixels = plain(None, Some(crop)).apply(&image, Resampler::Pillow).unwrap();
             (pixels.values[..(crop.0 * crop.1) as usize].to_vec(), pixels.offset)
         };
         assert_eq!(red((2, 1)), (vec![10., 20.], (0, 0)));
@@ -380,7 +380,7 @@ mod tests {
     fn an_extreme_aspect_ratio_costs_nothing() {
         let image = RgbImage::from_pixel(20_000, 1, image::Rgb([7, 8, 9]));
         let pixels = plain(Some((Size::ShortestEdge(336), Filter::Bicubic)), Some((336, 336)))
-            .apply(&image, Passes::RowsFirst)
+            .apply(&image, Resampler::Pillow)
             .unwrap();
         assert_eq!(pixels.resized, (6_720_000, 336));
         assert!(pixels.values[..336 * 336].iter().all(|red| *red == 7.0));

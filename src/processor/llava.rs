@@ -10,7 +10,7 @@ use image::RgbImage;
 use super::folder::Json;
 use super::geometry::{Axis, Grid, ImageGeometry};
 use super::image::ImageProcessing;
-use super::resample::Passes;
+use super::resample::Resampler;
 use super::{Family, Picture};
 use crate::error::{Error, Result};
 
@@ -103,8 +103,8 @@ impl Family for Llava {
         self.processing.std()
     }
 
-    fn picture(&self, image: &RgbImage, passes: Passes) -> Result<Picture> {
-        let pixels = self.processing.apply(image, passes)?;
+    fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {
+        let pixels = self.processing.apply(image, resampler)?;
         if (pixels.width, pixels.height) != (self.side, self.side) {
             return Err(Error::data(format!(
                 "the processor files make images of {} x {} pixels, the vision tower in config.json takes {side} x {side}",

@@ -30,7 +30,7 @@ use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
 pub use group::{Group, Member, Place};
 pub use layout::{Coverage, Layout};
-use resample::Passes;
+use resample::Resampler;
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
 
@@ -83,7 +83,7 @@ pub trait Family: Send + Sync {
     fn pixel_std(&self) -> [f32; 3];
 
     /// An image as pixels and as text.
-    fn picture(&self, image: &RgbImage, passes: Passes) -> Result<Picture>;
+    fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture>;
 
     /// The token that marks a video, for families that read them.
     fn video_token(&self) -> Option<&str> {
@@ -180,11 +180,11 @@ impl Processor {
 
     /// One image, without a question.
     pub fn picture(&self, image: &RgbImage) -> Result<Picture> {
-        self.picture_in_passes(image, Passes::default())
+        self.picture_resized_by(image, Resampler::default())
     }
 
-    /// As [`picture`](Self::picture), resized in the given order: references differ in it.
-    pub fn picture_in_passes(&self, image: &RgbImage, passes: Passes) -> Result<Picture> {
+    /// As [`picture`](Self::picture), with another library's resizing: references differ in it.
+    pub fn picture_resized_by(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {
         if image.width() == 0 || image.height() == 0 {
             return Err(Error::data(format!(
                 "the image has no pixels: its size is {} x {}",
@@ -192,7 +192,7 @@ impl Processor {
                 image.height()
             )));
         }
-        self.family.picture(image, passes)
+        self.family.picture(image, resampler)
     }
 
     /// One video without a question: frames of equal size, so many seconds apart.

@@ -10,7 +10,7 @@ use image::RgbImage;
 use super::folder::Json;
 use super::geometry::{Axis, Grid, ImageGeometry};
 use super::image::{ImageProcessing, Size, check_type, image_processor};
-use super::resample::Passes;
+use super::resample::Resampler;
 use super::{Family, Picture};
 use crate::error::{Error, Result};
 
@@ -32,8 +32,8 @@ pub struct QwenVl {
     cells: Cells,
 }
 
-/// Preprocessing, the token that stands for the result, the order of resizing.
-type How<'p> = (&'p ImageProcessing, &'p str, Passes);
+/// Preprocessing, the token that stands for the result, whose resizing.
+type How<'p> = (&'p ImageProcessing, &'p str, Resampler);
 
 /// How pixels become tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +80,11 @@ impl QwenVl {
     }
 
     /// Frames of one size as one picture, `token` standing for it.
-    fn frames(&self, frames: &[&RgbImage], seconds: f64, (processing, token, passes): How<'_>) -> Result<Picture> {
+    fn frames(&self, frames: &[&RgbImage], seconds: f64, (processing, token, resampler): How<'_>) -> Result<Picture> {
         let mut pixels = Vec::new();
         let mut shape = (0, 0);
         for frame in frames {
-            let mut made = processing.apply(frame, passes)?;
+            let mut made = processing.apply(frame, resampler)?;
             shape = (made.width, made.height);
             pixels.append(&mut made.values);
         }
@@ -130,8 +130,8 @@ impl Family for QwenVl {
         self.image.std()
     }
 
-    fn picture(&self, image: &RgbImage, passes: Passes) -> Result<Picture> {
-        self.frames(&[image], 0.0, (&self.image, IMAGE, passes))
+    fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {
+        self.frames(&[image], 0.0, (&self.image, IMAGE, resampler))
     }
 
     fn video(&self, frames: &[RgbImage], seconds: f64) -> Result<Picture> {
@@ -143,7 +143,7 @@ impl Family for QwenVl {
             ))
             .with_help("repeat the last frame, as the reference does, or leave one out"));
         }
-        self.frames(&frames.iter().collect::<Vec<_>>(), seconds, (&self.video, VIDEO, Passes::RowsFirst))
+        self.frames(&frames.iter().collect::<Vec<_>>(), seconds, (&self.video, VIDEO, Resampler::Pillow))
     }
 }
 

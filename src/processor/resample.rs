@@ -5,27 +5,53 @@
 //! to 8 bits in between**. Any of these left out shows in the last bits of a model's pixels, so all are kept.
 //! The filters are the textbook ones (Keys 1981 with a = -0.5 for bicubic).
 //!
-//! Which pass comes first shows where one of them overshoots black or white; see [`Passes`].
+//! What differs between Pillow, its version 13 and torchvision shows too, most of all where the first pass overshoots black
+//! or white; see [`Resampler`].
 
 use std::ops::Range;
 
 use image::RgbImage;
 
-/// Which pass comes first.
+/// Whose arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Passes {
-    /// Rows: every Pillow before 13, and the torchvision backend that transformers uses by default.
+pub enum Resampler {
+    /// Pillow before 13: rows first.
     #[default]
-    RowsFirst,
-    /// As Pillow 13: columns where the height shrinks, and by more than twice as many pixels as the width; else rows.
+    Pillow,
+    /// Pillow 13: columns first where the height shrinks, and by more than twice as many pixels as the width; else rows.
     PillowThirteen,
+    /// torchvision on 8-bit tensors: rows first, weights of 16 bits.
+    Torchvision,
 }
 
-impl Passes {
+impl Resampler {
+    pub const ALL: [Self; 3] = [Self::Pillow, Self::PillowThirteen, Self::Torchvision];
+
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pillow => "Pillow",
+            Self::PillowThirteen => "Pillow 13",
+            Self::Torchvision => "torchvision",
+        }
+    }
+
     fn columns_first(self, (width, height): (u32, u32), (to_width, to_height): (u32, u32)) -> bool {
         let shrinks = |from: u32, to: u32| i64::from(from) - i64::from(to);
         let (narrower, shorter) = (shrinks(width, to_width), shrinks(height, to_height));
         self == Self::PillowThirteen && shorter > 0 && shorter > 2 * narrower
+    }
+
+    /// Fractional bits of weights of which the largest is `most`.
+    fn bits(self, most: f64) -> u32 {
+        match self {
+            // 32, less 8 for the pixel and 2 for overshoot.
+            Self::Pillow | Self::PillowThirteen => 32 - 8 - 2,
+            // As many as a signed 16-bit number has room for.
+            Self::Torchvision => {
+                (0..22).find(|bits| (0.5 + most * f64::from(1u32 << (bits + 1))) as i64 >= 1 << 15).unwrap_or(22)
+            }
+        }
     }
 }
 
@@ -104,22 +130,21 @@ fn sinc(x: f64) -> f64 {
     x.sin() / x
 }
 
-/// Fractional bits of the weights: 32, less 8 for the pixel and 2 for overshoot.
-const BITS: u32 = 32 - 8 - 2;
-
 /// How each output pixel of one axis is made of input pixels.
 struct Weights {
     /// First input pixel and the fixed-point weights from there on, one entry an output pixel.
     taps: Vec<(usize, Vec<i32>)>,
+    /// Fractional bits of the weights.
+    bits: u32,
 }
 
 impl Weights {
     /// The weights of the outputs `part`, of an axis resized `from` so many pixels `to` so many.
-    fn new(from: u32, to: u32, part: Range<u32>, filter: Filter, support: f64) -> Self {
+    fn new(from: u32, to: u32, part: Range<u32>, filter: Filter, support: f64, resampler: Resampler) -> Self {
         let scale = f64::from(from) / f64::from(to);
         let stretch = scale.max(1.0);
         let reach = support * stretch;
-        let taps = part.map(|out| {
+        let normal = |out: u32| -> (usize, Vec<f64>) {
             let centre = (f64::from(out) + 0.5) * scale;
             // Truncation toward zero of a possibly negative number, then clamped: as the original does.
             let first = ((centre - reach + 0.5) as i64).max(0);
@@ -127,63 +152,65 @@ impl Weights {
             let weights: Vec<f64> =
                 (first..end).map(|at| filter.weight((at as f64 - centre + 0.5) * (1.0 / stretch))).collect();
             let total: f64 = weights.iter().sum();
-            let fixed = |weight: &f64| {
-                let normal = if total == 0.0 { *weight } else { weight / total };
-                let scaled = normal * f64::from(1u32 << BITS);
-                (if normal < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
-            };
-            (first as usize, weights.iter().map(fixed).collect())
-        });
-        Self { taps: taps.collect() }
+            let part = |weight: f64| if total == 0.0 { weight } else { weight / total };
+            (first as usize, weights.into_iter().map(part).collect())
+        };
+        let most = match resampler {
+            Resampler::Torchvision => (0..to).flat_map(|out| normal(out).1).fold(0.0, f64::max),
+            _ => 1.0,
+        };
+        let bits = resampler.bits(most);
+        let fixed = |weight: &f64| {
+            let scaled = weight * f64::from(1u32 << bits);
+            (if *weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+        };
+        let taps = part.map(normal).map(|(first, weights)| (first, weights.iter().map(fixed).collect())).collect();
+        Self { taps, bits }
     }
-}
 
-/// Rounds a fixed-point sum to a pixel value.
-fn pixel(sum: i32) -> u8 {
-    (sum >> BITS).clamp(0, 255) as u8
+    /// What a sum begins with, so that it is rounded to the nearest.
+    fn half(&self) -> i32 {
+        1 << (self.bits - 1)
+    }
+
+    /// Rounds a fixed-point sum to a pixel value.
+    fn pixel(&self, sum: i32) -> u8 {
+        (sum >> self.bits).clamp(0, 255) as u8
+    }
 }
 
 /// `image` at `width` x `height` pixels, all at least 1.
 pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
-    resize_part(image, (width, height), filter, 0..width, 0..height)
+    resize_part(image, (width, height), filter, [0..width, 0..height], Resampler::default())
 }
 
-/// As [`resize_part`], the passes in the given order.
-pub fn resize_in_passes(
+/// What resizing gives in these columns and rows, without computing the rest.
+pub fn resize_part(
     image: &RgbImage,
     (width, height): (u32, u32),
     filter: Filter,
     [columns, rows]: [Range<u32>; 2],
-    passes: Passes,
+    resampler: Resampler,
 ) -> RgbImage {
-    if !passes.columns_first(image.dimensions(), (width, height)) {
-        return resize_part(image, (width, height), filter, columns, rows);
+    if resampler.columns_first(image.dimensions(), (width, height)) {
+        let turned = resize_part(&transposed(image), (height, width), filter, [rows, columns], Resampler::Pillow);
+        return transposed(&turned);
     }
-    transposed(&resize_part(&transposed(image), (height, width), filter, rows, columns))
+    let Some(support) = filter.support() else { return nearest(image, (width, height), columns, rows) };
+    let weights = |from, to, part| Weights::new(from, to, part, filter, support, resampler);
+    // A pass that changes nothing is left out; its rounding would be exact anyway.
+    let wide = (image.width() != width || columns != (0..width))
+        .then(|| horizontal(image, &weights(image.width(), width, columns)));
+    let wide = wide.as_ref().unwrap_or(image);
+    if image.height() == height && rows == (0..height) {
+        return wide.clone();
+    }
+    vertical(wide, &weights(image.height(), height, rows))
 }
 
 /// Rows for columns.
 fn transposed(image: &RgbImage) -> RgbImage {
     RgbImage::from_fn(image.height(), image.width(), |x, y| *image.get_pixel(y, x))
-}
-
-/// What `resize` gives in these columns and rows, without computing the rest.
-pub fn resize_part(
-    image: &RgbImage,
-    (width, height): (u32, u32),
-    filter: Filter,
-    columns: Range<u32>,
-    rows: Range<u32>,
-) -> RgbImage {
-    let Some(support) = filter.support() else { return nearest(image, (width, height), columns, rows) };
-    // A pass that changes nothing is left out; its rounding would be exact anyway.
-    let wide = (image.width() != width || columns != (0..width))
-        .then(|| horizontal(image, &Weights::new(image.width(), width, columns, filter, support)));
-    let wide = wide.as_ref().unwrap_or(image);
-    if image.height() == height && rows == (0..height) {
-        return wide.clone();
-    }
-    vertical(wide, &Weights::new(image.height(), height, rows, filter, support))
 }
 
 /// Takes the input pixel under the centre of each output pixel.
@@ -201,37 +228,37 @@ fn nearest(image: &RgbImage, (width, height): (u32, u32), columns: Range<u32>, r
     RgbImage::from_fn(columns.len() as u32, rows.len() as u32, |x, y| *image.get_pixel(xs[x as usize], ys[y as usize]))
 }
 
-fn horizontal(image: &RgbImage, weights: &Weights) -> RgbImage {
-    let width = weights.taps.len();
+fn horizontal(image: &RgbImage, axis: &Weights) -> RgbImage {
+    let width = axis.taps.len();
     let mut out = RgbImage::new(width as u32, image.height());
     let rows = image.as_raw().chunks_exact(image.width() as usize * 3);
     for (row, out) in rows.zip(out.chunks_exact_mut(width * 3)) {
-        for ((first, weights), out) in weights.taps.iter().zip(out.chunks_exact_mut(3)) {
-            let mut sum = [1i32 << (BITS - 1); 3];
+        for ((first, weights), out) in axis.taps.iter().zip(out.chunks_exact_mut(3)) {
+            let mut sum = [axis.half(); 3];
             for (pixel, weight) in row[first * 3..].chunks_exact(3).zip(weights) {
                 for (sum, value) in sum.iter_mut().zip(pixel) {
                     *sum += i32::from(*value) * weight;
                 }
             }
-            out.copy_from_slice(&sum.map(pixel));
+            out.copy_from_slice(&sum.map(|sum| axis.pixel(sum)));
         }
     }
     out
 }
 
-fn vertical(image: &RgbImage, weights: &Weights) -> RgbImage {
+fn vertical(image: &RgbImage, axis: &Weights) -> RgbImage {
     let stride = image.width() as usize * 3;
-    let mut out = RgbImage::new(image.width(), weights.taps.len() as u32);
+    let mut out = RgbImage::new(image.width(), axis.taps.len() as u32);
     let mut sums = vec![0i32; stride];
-    for ((first, weights), out) in weights.taps.iter().zip(out.chunks_exact_mut(stride)) {
-        sums.fill(1 << (BITS - 1));
+    for ((first, weights), out) in axis.taps.iter().zip(out.chunks_exact_mut(stride)) {
+        sums.fill(axis.half());
         for (row, weight) in image.as_raw()[first * stride..].chunks_exact(stride).zip(weights) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += i32::from(*value) * weight;
             }
         }
         for (out, sum) in out.iter_mut().zip(&sums) {
-            *out = pixel(*sum);
+            *out = axis.pixel(*sum);
         }
     }
     out
@@ -265,24 +292,27 @@ mod tests {
         }
     }
 
-    /// Hashes of what Pillow 13.0.0 makes of the same picture, whose black and white make both passes overshoot.
+    /// Hashes of what Pillow 13.0.0, once and in two calls, and torchvision 0.29.2 make of the same picture, whose black and
+    /// white make both passes overshoot.
     #[test]
-    fn the_order_of_the_passes_is_that_of_pillow() {
+    fn resamplers_differ_as_the_libraries_do() {
         let picture = |width, height| {
             RgbImage::from_fn(width, height, |x, y| {
                 image::Rgb([(x * x + y * 7) / 5, x ^ y, x * y / 3].map(|c| 255 * (c as u8 % 2)))
             })
         };
-        for (from, to, passes, hash) in [
-            ((31, 47), (33, 46), Passes::PillowThirteen, "23ea2450f8d4e62d"),
-            ((31, 47), (33, 46), Passes::RowsFirst, "3f02d2cb11d6407e"),
+        for (from, to, resampler, hash) in [
+            ((31, 47), (33, 46), Resampler::PillowThirteen, "23ea2450f8d4e62d"),
+            ((31, 47), (33, 46), Resampler::Pillow, "3f02d2cb11d6407e"),
             // The height shrinks, but by less than twice as much as the width.
-            ((40, 30), (20, 29), Passes::PillowThirteen, "bb1bb10655530dde"),
-            ((60, 90), (45, 40), Passes::PillowThirteen, "a9947c54e463f081"),
-            ((60, 90), (45, 40), Passes::RowsFirst, "49c403cf78020f5e"),
+            ((40, 30), (20, 29), Resampler::PillowThirteen, "bb1bb10655530dde"),
+            ((60, 90), (45, 40), Resampler::PillowThirteen, "a9947c54e463f081"),
+            ((60, 90), (45, 40), Resampler::Pillow, "49c403cf78020f5e"),
+            ((31, 47), (33, 46), Resampler::Torchvision, "c0fa023f899588d1"),
+            ((60, 90), (45, 40), Resampler::Torchvision, "d17cd87764b58c95"),
         ] {
-            let resized = resize_in_passes(&picture(from.0, from.1), to, Filter::Bicubic, [0..to.0, 0..to.1], passes);
-            assert_eq!(&blake3::hash(resized.as_raw()).to_hex()[..16], hash, "{from:?} {to:?} {passes:?}");
+            let resized = resize_part(&picture(from.0, from.1), to, Filter::Bicubic, [0..to.0, 0..to.1], resampler);
+            assert_eq!(&blake3::hash(resized.as_raw()).to_hex()[..16], hash, "{from:?} {to:?} {resampler:?}");
         }
     }
 
@@ -293,7 +323,7 @@ mod tests {
             let filter = Filter::from_code(code).unwrap();
             for (width, height) in [(20, 60), (31, 20), (50, 44), (31, 44)] {
                 let whole = resize(&image, width, height, filter);
-                let part = resize_part(&image, (width, height), filter, 3..11, 7..19);
+                let part = resize_part(&image, (width, height), filter, [3..11, 7..19], Resampler::Pillow);
                 let cut = image::imageops::crop_imm(&whole, 3, 7, 8, 12).to_image();
                 assert_eq!(part, cut, "{filter:?} {width} x {height}");
             }

@@ -45,24 +45,11 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         bars: bars.collect(),
         references: levels(),
     };
-    let mut rows = vec![Row {
-        columns: 1,
-        height: HEIGHT,
-        panels: vec![Panel::new("By what replaces the tokens", site, bars)],
-        ..Row::default()
-    }];
+    let mut panels = vec![Panel::new("By what replaces the tokens", site, bars)];
     let tokens = |row: &Measured| all.value(row, "n_tokens").map(|of| of.value).filter(|tokens| *tokens > 0.0);
     if groups.len() > 2 {
-        rows.push(Row {
-            columns: 1,
-            height: HEIGHT,
-            panels: vec![Panel::new(
-                "By how many tokens are replaced",
-                site,
-                by_tokens(&accuracy, &arms, tokens, levels()),
-            )],
-            ..Row::default()
-        });
+        let body = by_tokens(&accuracy, &arms, tokens, levels());
+        panels.push(Panel::new("By how many tokens are replaced", site, body));
     }
     let mut keys: Vec<Key> = arms
         .iter()
@@ -82,7 +69,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
             sentence(&accuracy)
         ),
         keys,
-        rows,
+        rows: Row::grid(1, HEIGHT, panels),
     }))
 }
 

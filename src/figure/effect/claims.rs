@@ -41,7 +41,7 @@ pub fn figure(claims: &[Judged]) -> Result<Figure, Undrawn> {
             counted(claims)
         ),
         keys: Vec::new(),
-        rows: vec![Row { columns: 1, height, panels: vec![Panel::new("Claim", "", body)], ..Row::default() }],
+        rows: Row::grid(1, height, vec![Panel::new("Claim", "", body)]),
     })
 }
 

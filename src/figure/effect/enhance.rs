@@ -60,7 +60,9 @@ fn steps(rows: &Pick) -> Vec<Option<f64>> {
 }
 
 fn x_axis(steps: &[Option<f64>]) -> Axis {
-    Axis::names("dose (evenly apart)", steps.iter().map(|dose| wording::dose(*dose)))
+    let label =
+        if steps.contains(&None) { "dose, evenly apart; *: chosen on other images" } else { "dose, evenly apart" };
+    Axis::names(label, steps.iter().map(|dose| dose.map_or("*".into(), |dose| wording::dose(Some(dose)))))
 }
 
 fn at(steps: &[Option<f64>], dose: Option<f64>) -> Option<f64> {
@@ -121,9 +123,12 @@ fn doses(design: &Pick, of: Sweep, counts: &[Counted]) -> Figure {
         )
     });
     let panels: Vec<Panel> = panels.collect();
-    let mut rows = vec![Row { columns: 3, height: HEIGHT, panels, ..Row::default() }];
+    // The net change over the whole width: a sweep may have a dozen doses.
+    let mut panels = panels.into_iter();
+    let mut rows = Row::grid(1, HEIGHT, panels.by_ref().take(1).collect());
+    rows.extend(Row::grid(2, HEIGHT, panels.collect()));
     if nulls > 0 {
-        rows.push(Row { columns: 1, height: 150.0, panels: vec![observed(&net)], ..Row::default() });
+        rows.extend(Row::grid(1, 150.0, vec![observed(&net)]));
     }
     let mut keys = vec![Key::new("the directions", Look::Marked(REAL))];
     if nulls > 0 {
@@ -141,7 +146,7 @@ fn doses(design: &Pick, of: Sweep, counts: &[Counted]) -> Figure {
         name: format!("enhance-{name}-doses"),
         title: format!("Enhancement “{name}”: what a dose puts right and breaks"),
         caption: format!(
-            "{}, over all items; “chosen”: in each fold the dose that did best in the others. Intervals: 95 % image-bootstrap, \
+            "{}, over all items; *: in each fold the dose that did best in the others. Intervals: 95 % image-bootstrap, \
              each dose by itself.{random} {}.{} {}",
             wording::capital(&name_of(of).join(", ")),
             net.n(),
@@ -216,7 +221,7 @@ fn compared(design: &Pick, sweeps: &[Sweep]) -> Figure {
         name: format!("enhance-{name}-compared"),
         title: format!("Enhancement “{name}”: net change of accuracy"),
         caption: format!(
-            "Accuracy after less accuracy before, over all items; “chosen”: in each fold the dose that did best in the others. \
+            "Accuracy after less accuracy before, over all items; *: in each fold the dose that did best in the others. \
              Band: 95 % image-bootstrap interval, each dose by itself. {}. {}",
             all.n(),
             best(&all)
@@ -292,12 +297,7 @@ fn relations(design: &Pick, of: Sweep) -> Option<Figure> {
             wording::list(&n)
         ),
         keys,
-        rows: vec![Row {
-            columns: 1,
-            height: HEIGHT,
-            panels: vec![Panel::new("By relation", "chosen dose", body)],
-            ..Row::default()
-        }],
+        rows: Row::grid(1, HEIGHT, vec![Panel::new("By relation", "chosen dose", body)]),
     })
 }
 
@@ -321,8 +321,8 @@ fn told(design: &Pick, of: Sweep) -> String {
     let hurt =
         if negative.is_empty() { String::new() } else { format!(" Of {} negative doses {hurt} hurt.", negative.len()) };
     format!(
-        "At dose {} the net change is {}, {} fixed and {} broken: {null}{mcnemar}.{hurt}",
-        wording::dose(row.dose),
+        "At {} the net change is {}, {} fixed and {} broken: {null}{mcnemar}.{hurt}",
+        row.dose.map_or("the dose chosen on other images".into(), |dose| format!("dose {}", wording::dose(Some(dose)))),
         number("net"),
         number("fixed"),
         number("broken")

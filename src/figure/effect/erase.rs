@@ -134,12 +134,7 @@ fn by_concept(design: &Pick, counts: &[Counted]) -> Option<Figure> {
             told(&all.only(|row| row.site == site))
         ),
         keys,
-        rows: vec![Row {
-            columns: 1,
-            height: HEIGHT,
-            panels: vec![Panel::new("Accuracy", site, body)],
-            ..Row::default()
-        }],
+        rows: Row::grid(1, HEIGHT, vec![Panel::new("Accuracy", site, body)]),
     })
 }
 

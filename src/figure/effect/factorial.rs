@@ -60,12 +60,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
             sentence(before, cell("own", "blank"), cell("middle", "blank"), chance, all.measure("share_removed"))
         ),
         keys,
-        rows: vec![Row {
-            columns: 1,
-            height: HEIGHT,
-            panels: vec![Panel::new("Accuracy", first.site.clone(), body)],
-            ..Row::default()
-        }],
+        rows: Row::grid(1, HEIGHT, vec![Panel::new("Accuracy", first.site.clone(), body)]),
     }))
 }
 

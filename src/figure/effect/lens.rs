@@ -48,7 +48,7 @@ pub fn profile(rows: &[LensRow]) -> Result<Figure, Undrawn> {
         samples.sort_by(|one, other| one.x.total_cmp(&other.x));
         Series { pen, samples }
     };
-    let grid = |measure: &str, label: &str, always: [f64; 2], reference: Option<f64>| {
+    let grid = |measure: &str, (label, note): (&str, &str), always: [f64; 2], reference: Option<f64>| {
         let of = |position: &&str| {
             vec![
                 line(position, "blank", "all", measure, PRIOR),
@@ -62,22 +62,22 @@ pub fn profile(rows: &[LensRow]) -> Result<Figure, Undrawn> {
             let series = series.into_iter().map(|line| within(line, &y)).collect();
             let references = reference.map(|level| (level, LEVEL)).into_iter().collect();
             let body = Lines { x: Axis::counting("LM slot", 0, last), y, series, references, ..Lines::default() };
-            Panel::new(wording::capital(&wording::group(position)), "", body)
+            Panel::new(wording::capital(&wording::group(position)), note, body)
         });
         panels.collect::<Vec<_>>()
     };
     let columns = positions.len().min(3);
     let mut figure_rows =
-        Row::grid(columns, HEIGHT, grid("ld", "lead of the right answer, nats", [-0.5, 0.5], Some(0.0)));
+        Row::grid(columns, HEIGHT, grid("ld", ("nats", "lead of the right answer"), [-0.5, 0.5], Some(0.0)));
     figure_rows.extend(Row::grid(
         columns,
         0.8 * HEIGHT,
-        grid("rank_right", "rank of the right answer", [1.0, 2.0], None),
+        grid("rank_right", ("rank", "rank of the right answer"), [1.0, 2.0], None),
     ));
     figure_rows.extend(Row::grid(
         columns,
         0.8 * HEIGHT,
-        grid("kl_to_final", "KL to the final slot, nats", [0.0, 0.5], None),
+        grid("kl_to_final", ("nats", "KL to the final slot"), [0.0, 0.5], None),
     ));
     let n = |stratum: &str| {
         count_range(original.iter().filter(|row| row.stratum == stratum && row.measure == "ld").map(|row| row.n))

@@ -166,6 +166,40 @@ mod tests {
     }
 
     #[test]
+    fn captions_give_n_hit_rate_and_a_conclusion_from_the_numbers() {
+        let run = tempfile::tempdir().unwrap();
+        let figures = drawn(run.path(), SMALL);
+        let caption = |name: &str| {
+            let figure = figures.iter().find(|figure| figure.name == name);
+            figure.unwrap_or_else(|| panic!("no {name}")).caption.clone()
+        };
+        let says = |name: &str, part: &str| assert!(caption(name).contains(part), "{name}: {}", caption(name));
+        says("patch-cross-shift", "n = 180 units on 90 images");
+        says("patch-cross-shift", "Golden pairs: 180 of 200 (0.90, 0.85 to 0.93)");
+        says("patch-cross-shift", "whole image from slot 0 (0 to 0), below it again at 5 (4 to 5)");
+        says("patch-cross-tokens", "this refutes that background near the objects carries more");
+        says("ablate-factorial-factorial", "Context: 0.25 of the accuracy (0.96 less 0.71); place: 0.30");
+        says("ablate-ablation-groups", "objects and random background are not told apart");
+        says("knockout-knockout", "most by whole image → last token (layers 2 to 4: −0.80 (−0.84 to −0.76))");
+        says("enhance-gain-doses", "At the dose chosen on other images the net change is 0.06 (0.02 to 0.10)");
+        says("enhance-gain-doses", "Of 2 negative doses 1 hurt.");
+        says("erase-methods-concepts", "12 of 12 erasures cost accuracy beyond random subspaces");
+        says("lens-slots", "At the last token the right answer leads beyond the blank image from slot 0 on");
+        says("claims", "Supported: C3 and C4. Refuted: C2. Undecided: C5 and C6.");
+    }
+
+    #[test]
+    fn doses_stand_in_order_and_the_chosen_one_last() {
+        let run = tempfile::tempdir().unwrap();
+        let figures = drawn(run.path(), SMALL);
+        let doses = figures.iter().find(|figure| figure.name == "enhance-gain-doses").unwrap();
+        let canvas = doses.canvas(Surround::Bare);
+        let at = |label: &str| canvas.texts().find(|text| text.content == label).map(|text| text.at.0).unwrap();
+        let order = ["−4", "−1", "0.5", "1", "4", "*"].map(at);
+        assert!(order.is_sorted(), "{order:?}");
+    }
+
+    #[test]
     fn deep_and_tiny_models_are_drawn() {
         for shape in [LARGE, TINY] {
             let run = tempfile::tempdir().unwrap();

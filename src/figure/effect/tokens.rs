@@ -70,7 +70,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
             sentence(design, &spots)
         ),
         keys,
-        rows: vec![Row { columns: 2, height: HEIGHT, panels, ..Row::default() }],
+        rows: Row::grid(2, HEIGHT, panels),
     }))
 }
 

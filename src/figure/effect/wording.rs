@@ -74,7 +74,7 @@ pub fn edge(name: &str) -> String {
     }
 }
 
-/// A dose; none: chosen on other images.
+/// A dose; None: the one chosen on other images.
 pub fn dose(of: Option<f64>) -> String {
     of.map_or("chosen".into(), |dose| dose.to_string().replace('-', "−"))
 }
