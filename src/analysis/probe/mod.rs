@@ -83,6 +83,7 @@ mod counterpart;
 mod depth;
 mod division;
 mod judge;
+mod label;
 mod moved;
 mod outcome;
 #[cfg(test)]
@@ -225,6 +226,14 @@ impl<'a> Collected<'a> {
                     true => coordinate::judge(&here, states, colours),
                     false => judge::judge(&here, states, colours),
                 };
+                eprintln!(
+                    "TIMED {} {} {} {:?} {:.3} s",
+                    states.name(),
+                    here.context.asked.name,
+                    here.context.problem.axis_name(),
+                    outcome.rows.first().map(|r| (r.key.group.clone(), r.key.cell)),
+                    start.elapsed().as_secs_f64()
+                );
                 bar.inc(1);
                 (*at, outcome)
             })

@@ -29,7 +29,9 @@ pub(super) fn minimise(problem: &Problem, start: Mat<f64>) -> Result<Mat<f64>, U
         let slope = dot(&direction, &gradient);
         let mut step = 1.0;
         loop {
-            let (next_logits, next) = (&logits + &along * faer::Scale(step), &w + &direction * faer::Scale(step));
+            let (mut next_logits, mut next) = (logits.clone(), w.clone());
+            add(&mut next_logits, step, &along);
+            add(&mut next, step, &direction);
             let (next_p, lower) = problem.evaluate(&next_logits, &next);
             // Close to the optimum the objective falls by less than it is rounded to.
             if lower <= objective + 1e-4 * step * slope + 1e-13 * objective.abs() {
