@@ -226,14 +226,6 @@ impl<'a> Collected<'a> {
                     true => coordinate::judge(&here, states, colours),
                     false => judge::judge(&here, states, colours),
                 };
-                eprintln!(
-                    "TIMED {} {} {} {:?} {:.3} s",
-                    states.name(),
-                    here.context.asked.name,
-                    here.context.problem.axis_name(),
-                    outcome.rows.first().map(|r| (r.key.group.clone(), r.key.cell)),
-                    start.elapsed().as_secs_f64()
-                );
                 bar.inc(1);
                 (*at, outcome)
             })
