@@ -75,7 +75,6 @@ pub fn at_site(target: Target, rows: &[&Row]) -> Vec<Claim> {
             };
             let all: Vec<&Row> = of(None).collect();
             let background: Vec<&Row> = of(Some(true)).collect();
-            let all = if all.is_empty() { background.clone() } else { all };
             layout("C1", "layout at fixed cells, held-out content, mean over cells", &all)
                 .into_iter()
                 .chain(layout(
@@ -148,8 +147,20 @@ fn relation(rows: &[&Row]) -> Option<Claim> {
 fn slot(rows: &[&Row]) -> Vec<Claim> {
     let plain = find(rows, Split::RandomImage, "acc", Control::None);
     let Some((plain, chance)) = plain.and_then(|row| Some((row, row.chance?))) else { return Vec::new() };
-    let read = Condition::above(plain.value, plain.interval, chance, "slots read above chance");
+    let Some(read) = Condition::above(plain.value, plain.interval, chance, "slots read above chance") else {
+        return Vec::new();
+    };
+    let control = |row: Option<&Row>, level: f64, what: &str| {
+        row.and_then(|row| Condition::above(row.control_value, row.control_interval, level, what))
+    };
+    // Strips are held against each other only where there are any: a probe whose calls do not reach beyond the objects' own
+    // tokens has none, with objects or without, and the shift alone decides.
     let blank = find(rows, Split::RandomImage, "strip_index", Control::Blank);
+    let constant = blank.and_then(|row| row.chance).unwrap_or(0.0);
+    let no_strips = blank.and_then(|row| row.value).is_some_and(|value| value <= constant + MARGIN);
+    let striped = blank.filter(|_| !no_strips);
+    let strips = control(striped, constant, "strips on blank images above a constant answer");
+    let needs_objects = selectivity(striped, "strips that blank images lack");
     // Of several shifts the one that tells the two codes apart.
     let shifted = find(rows, Split::RandomImage, "acc", Control::ShiftAbsolute);
     let ordinal = rows.iter().copied().find(|row| {
@@ -157,72 +168,56 @@ fn slot(rows: &[&Row]) -> Vec<Claim> {
             && row.undefined.is_empty()
             && shifted.is_none_or(|shifted| shifted.variant == row.variant)
     });
-    let control = |row: Option<&Row>, level: f64, what: &str| {
-        row.and_then(|row| Condition::above(row.control_value, row.control_interval, level, what))
-    };
-    let strips = control(
-        blank,
-        blank.and_then(|row| row.chance).unwrap_or(0.0),
-        "strips on blank images above a constant answer",
-    );
-    let absolute_moved = control(shifted, chance, "moved objects called by their new place, above chance");
-    let ordinal_moved = control(ordinal, chance, "moved objects called by their rank, above chance");
-    let needs_objects = selectivity(blank, "strips that blank images lack");
+    let by_place = control(shifted, chance, "moved objects called by their new place, above chance");
+    let by_rank = control(ordinal, chance, "moved objects called by their rank, above chance");
 
-    let absolute: Vec<&Condition> = [&read, &strips, &absolute_moved].into_iter().flatten().collect();
-    let order: Vec<&Condition> = [&read, &ordinal_moved, &needs_objects].into_iter().flatten().collect();
-    let missing = |pairs: [(&Option<Condition>, &'static str); 2]| -> Vec<&'static str> {
-        pairs.into_iter().filter(|(condition, _)| condition.is_none()).map(|(_, what)| what).collect()
+    let claim = |claim, test, kind: Control, moved: Option<Condition>, strips: Option<Condition>| {
+        let mut missing = Vec::new();
+        if moved.is_none() {
+            missing.push("a shift by a whole pitch");
+        }
+        if strips.is_none() && !no_strips {
+            missing.push("the blank image");
+        }
+        Claim {
+            number: moved.as_ref().map(|one| one.value),
+            interval: moved.as_ref().map(|one| one.interval),
+            ..claim_of(claim, test, plain, kind.name(), of_code(&read, moved, strips, &missing))
+        }
     };
-    let absolute_missing = missing([(&strips, "the blank image"), (&absolute_moved, "a shift by a whole pitch")]);
-    let order_missing = missing([(&ordinal_moved, "a shifted variant"), (&needs_objects, "the blank image")]);
-    let chosen = |row: Option<&'_ Row>| row.unwrap_or(plain).clone();
-    let mut claims = vec![
-        Claim {
-            number: strips.as_ref().map(|one| one.value),
-            interval: strips.as_ref().map(|one| one.interval),
-            ..claim_of(
-                "slot_absolute",
-                "the slot code is one of absolute positions: strips without objects, and the place after a shift",
-                &chosen(blank),
-                "blank",
-                weigh_refs(&absolute, &absolute_missing),
-            )
-        },
-        Claim {
-            number: ordinal_moved.as_ref().map(|one| one.value),
-            interval: ordinal_moved.as_ref().map(|one| one.interval),
-            ..claim_of(
-                "slot_ordinal",
-                "the slot code is one of order: the rank after a shift, and strips that need objects",
-                &chosen(ordinal),
-                "shift_ordinal",
-                order_verdict(&order, &order_missing, &read),
-            )
-        },
-    ];
-    claims.iter_mut().for_each(|claim| claim.key = plain.key.clone());
-    claims
+    vec![
+        claim(
+            "slot_absolute",
+            "the slot code is one of absolute positions: the place after a shift, and strips without objects",
+            Control::ShiftAbsolute,
+            by_place,
+            strips,
+        ),
+        claim(
+            "slot_ordinal",
+            "the slot code is one of order: the rank after a shift, and strips that need objects",
+            Control::ShiftOrdinal,
+            by_rank,
+            needs_objects,
+        ),
+    ]
 }
 
-/// Order is refuted only where neither the rank after a shift nor the need for objects shows: beside a strong absolute code
-/// the first fails though the second holds.
-fn order_verdict(conditions: &[&Condition], missing: &[&str], read: &Option<Condition>) -> (Verdict, String) {
-    let unread = read.as_ref().is_some_and(|read| read.interval.hi < read.fails_below);
-    let evidence: Vec<&&Condition> = conditions.iter().skip(usize::from(read.is_some())).collect();
-    let failed = evidence.iter().filter(|one| one.interval.hi < one.fails_below).count();
-    if unread || (failed > 0 && failed == evidence.len()) {
-        return weigh_refs(conditions, missing);
+/// A code is refuted only where neither the shift nor the strips show it: beside another strong code one of them fails though
+/// the code is there.
+fn of_code(
+    read: &Condition,
+    moved: Option<Condition>,
+    strips: Option<Condition>,
+    missing: &[&str],
+) -> (Verdict, String) {
+    let evidence: Vec<Condition> = moved.into_iter().chain(strips).collect();
+    let fails = |one: &Condition| one.interval.hi < one.fails_below;
+    let failed = evidence.iter().filter(|one| fails(one)).count();
+    if !fails(read) && failed > 0 && failed < evidence.len() {
+        return (Verdict::Undecided, evidence.iter().map(Condition::says).collect::<Vec<_>>().join("; "));
     }
-    if failed > 0 {
-        let says: Vec<String> = evidence.iter().map(|one| one.says()).collect();
-        return (Verdict::Undecided, says.join("; "));
-    }
-    weigh_refs(conditions, missing)
-}
-
-fn weigh_refs(conditions: &[&Condition], missing: &[&str]) -> (Verdict, String) {
-    weigh(&conditions.iter().map(|one| (*one).clone()).collect::<Vec<_>>(), missing)
+    weigh(&std::iter::once(read.clone()).chain(evidence).collect::<Vec<_>>(), missing)
 }
 
 fn claim_of(claim: &'static str, test: &'static str, row: &Row, control: &str, said: (Verdict, String)) -> Claim {
@@ -248,24 +243,22 @@ pub fn between(
     control: &str,
 ) -> Claim {
     let difference = more.minus(less);
-    let condition = difference.interval.map(|interval| Condition {
-        what: format!("{:.3} against {:.3}: difference", more.value, less.value),
-        value: difference.value,
-        interval,
-        fails_below: MARGIN,
-    });
-    let (verdict, reason) = match &condition {
-        Some(one) if one.interval.lo > 0.0 => (Verdict::Supported, one.says()),
-        Some(one) if one.interval.hi < one.fails_below => (Verdict::Refuted, one.says()),
-        Some(one) => (Verdict::Undecided, one.says()),
-        None => (Verdict::Undecided, "no interval".into()),
-    };
-    let number = Some(difference.value);
+    let conditions: Vec<Condition> = difference
+        .interval
+        .map(|interval| Condition {
+            what: format!("{:.3} against {:.3}: difference", more.value, less.value),
+            value: difference.value,
+            interval,
+            fails_below: MARGIN,
+        })
+        .into_iter()
+        .collect();
+    let (verdict, reason) = weigh(&conditions, &[]);
     Claim {
         claim,
         key: key.clone(),
         test,
-        number,
+        number: Some(difference.value),
         interval: difference.interval,
         control: control.into(),
         verdict,
