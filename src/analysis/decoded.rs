@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn chance_is_the_commonest_class_of_each_axis() {
-        let mut readings: Vec<Decoded> = (0..4).map(|image| reading(image, "none", u16::from(image == 0), true)).collect();
+        let mut readings: Vec<Decoded> =
+            (0..4).map(|image| reading(image, "none", u16::from(image == 0), true)).collect();
         readings[0].axis = "vertical".into();
         assert_eq!(chance(&readings.iter().collect::<Vec<_>>()), 1.0);
     }

@@ -84,6 +84,7 @@ impl Open {
         Bench {
             model: self.model.as_ref(),
             processor: &self.processor,
+            checkpoint: stage.checkpoint().0,
             dataset: stage.dataset(),
             items: stage.dataset().items(),
             seed,

@@ -212,7 +212,7 @@ mod tests {
             "**Without place, accuracy stays above chance.",
             "**Enhancement raises accuracy and more than random directions do.**",
             "**12 of 12 erasures cost accuracy beyond random subspaces",
-            "**At the last token the right answer leads beyond the blank image from slot 0 on.**",
+            "**At the last token the right answer leads from slot 2 on.**",
             "Golden pairs: 180 of 200",
             "A dormant pathway",
         ] {

@@ -189,7 +189,10 @@ mod tests {
         says("enhance-gain-doses", "Of 2 negative doses 1 hurt.");
         says("erase-methods-concepts", "12 of 12 erasures cost accuracy beyond random subspaces");
         says("erase-sites-decoded", "at projector.out a linear reader finds 0.50 (0.47 to 0.53) (before 0.90");
-        says("lens-slots", "At the last token the right answer leads beyond the blank image from slot 0 on");
+        says(
+            "lens-slots",
+            "At the last token the right answer leads from slot 2 on; it stands better than over a blank image from slot 0 on",
+        );
         says("claims", "Supported: C3 and C4. Refuted: C2. Undecided: C5 and C6.");
     }
 
