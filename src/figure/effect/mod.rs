@@ -12,6 +12,7 @@
 //! | [`enhance`] | net, fixed and broken by dose, beside random directions |
 //! | [`erase`] | accuracy by where and what is erased, beside random subspaces |
 //! | [`decoded`] | what fresh readers find of a concept after it was erased |
+//! | [`dissociation`] | the same concepts erased under different questions |
 //! | [`lens`] | what states would answer, by slot and by image token |
 //! | [`claims`] | every claim with its number and what was decided |
 //!
@@ -24,6 +25,7 @@ pub mod claims;
 pub mod conclusion;
 pub mod decoded;
 pub mod depth;
+pub mod dissociation;
 pub mod enhance;
 pub mod erase;
 pub mod factorial;
@@ -90,7 +92,8 @@ pub fn enhancements(rows: &Pick, counts: &[Counted]) -> Vec<Drawing> {
 /// Of every erasure.
 pub fn erasures(rows: &Pick, counts: &[Counted]) -> Vec<Drawing> {
     let all = rows.kind("erase");
-    all.designs().into_iter().flat_map(|design| erase::figures(&all.design(design), counts)).collect()
+    let own = all.designs().into_iter().flat_map(|design| erase::figures(&all.design(design), counts));
+    own.chain(dissociation::figure(&all.real())).collect()
 }
 
 /// Of the logit lens.

@@ -14,6 +14,7 @@
 //! An eraser guards against linear readers of its own site alone; norms and later layers may bring a concept back, so
 //! `from = "onwards"` erases after every later layer too.
 
+mod cells;
 mod concept;
 mod fit;
 mod residual;

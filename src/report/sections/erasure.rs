@@ -4,7 +4,7 @@ use super::super::section::{Content, Run, Section, Verdict};
 use crate::error::Result;
 use crate::figure::effect::pick::Pick;
 use crate::figure::effect::rows::{Counted, Decoded, Measured};
-use crate::figure::effect::{decoded, erase, erasures, wording};
+use crate::figure::effect::{decoded, dissociation, erase, erasures, wording};
 use crate::figure::rows::Headline;
 
 pub const SECTION: Section = Section { title: "Erasure", tables: &["effects"], read };
@@ -18,7 +18,7 @@ fn read(run: &Run) -> Result<Option<Content>> {
     }
     let (real, found) = (erased.real(), Decoded::read(run.folder)?);
     let told = erased.designs().into_iter().map(|design| format!("“{design}”: {}", erase::told(&real.design(design))));
-    let told = told.chain(decoded::found(&found));
+    let told = told.chain(dissociation::found(&real)).chain(decoded::found(&found));
     let mut drawings = erasures(&all, &Counted::read(run.folder)?);
     drawings.extend(decoded::figures(&found));
     Ok(Some(Content {
