@@ -10,6 +10,7 @@ pub mod alignment;
 pub mod answers;
 pub mod attention_share;
 mod condition;
+pub mod decoded;
 pub mod effects;
 pub mod frames;
 pub mod gallery;
@@ -131,6 +132,9 @@ pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBu
     if frames.effects {
         written.extend(effects::run(&frames, params, &run_dir.join("tables"))?);
         written.extend(golden::run(&frames, &run_dir.join("tables"))?);
+    }
+    if frames.decoded {
+        written.extend(decoded::run(&frames, params, &run_dir.join("tables"))?);
     }
     if frames.lens {
         written.extend(lens::run(&frames, params, &run_dir.join("tables"))?);

@@ -32,6 +32,14 @@ pub trait Design: Send + Sync {
         Ok(())
     }
 
+    /// As [`fit`](Self::fit), for a dry run: enough to know what arms there will be, from a few items.
+    ///
+    /// # Errors
+    /// As there.
+    fn sketch(&mut self, bench: &Bench<'_>) -> Result<()> {
+        self.fit(bench)
+    }
+
     /// The states that arms will read of the runs of a batch's units. The clean run's states at
     /// `lm.*.resid`, `projector.out` and `vision.*.resid` need not be asked for to restart there.
     fn needs(&self, _units: &[Unit]) -> Vec<Need> {

@@ -47,7 +47,7 @@ pub use batch::{Batch, Kept};
 pub use bench::{Bench, Take, Through};
 pub use decoded::DecodedRow;
 pub use design::{Design, Need, Places, Placing, Source};
-pub use enhance::EnhanceSpec;
+pub use enhance::{EnhanceSpec, ProbeFile};
 pub use erase::EraseSpec;
 pub use frames::{Counts, EffectRow, UnitLabels, UnitRow, golden_counts};
 pub use knockout::{Block, Blocked, Edge, End, KnockoutSpec};

@@ -28,6 +28,10 @@ const EFFECTS: &str = "effects";
 /// Bytes of a row of the effects frame before compression, about.
 const ROW_BYTES: u64 = 220;
 
+/// How many units, and how many items to fit to, a dry run tries.
+const TRIED: usize = 4;
+const FITTED: usize = 48;
+
 /// What one intervention would take.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SweepEstimate {
@@ -40,7 +44,7 @@ pub struct SweepEstimate {
     pub cost: Cost,
     /// Prompts through the whole language model that the partial ones amount to.
     pub equivalents: f64,
-    /// From the time of one batch; what a design fits beforehand is not in it.
+    /// From the time of a few units; what a design fits beforehand is not in it.
     pub time: Duration,
 }
 
@@ -80,6 +84,7 @@ impl Open {
         Bench {
             model: self.model.as_ref(),
             processor: &self.processor,
+            checkpoint: stage.checkpoint().0,
             dataset: stage.dataset(),
             items: stage.dataset().items(),
             seed,
@@ -189,22 +194,25 @@ fn sweep_all(
     Ok(())
 }
 
-/// What each intervention would take: runs one batch of each, and writes nothing.
+/// What each intervention would take: runs a few units of each, with what a few items teach, and writes nothing.
 pub fn estimate(stage: &Stage) -> Result<Vec<SweepEstimate>> {
     if stage.study().intervene.is_empty() {
         return Ok(Vec::new());
     }
     let open = Open::of(stage)?;
     let one = |mut planned: Planned| -> Result<SweepEstimate> {
-        let items = std::mem::take(&mut planned.items);
+        // Evenly over all items, so that every kind of them is among the few.
+        let every = planned.items.len().div_ceil(FITTED).max(1);
+        let items: Vec<_> = std::mem::take(&mut planned.items).into_iter().step_by(every).collect();
         let bench = Bench { items: &items, ..open.bench(stage, planned.intervene.common.seed) };
-        planned.design.fit(&bench)?;
+        planned.design.sketch(&bench)?;
         let design = planned.design.as_ref();
         let sweep =
             Sweep { bench, design, name: planned.name(), golden: planned.golden(), restart: Restart::FromClean };
         let begun = Instant::now();
-        let outcome = sweep.batch(&planned.batch(0))?;
-        let scale = planned.units.len() as f64 / planned.batches[0].len() as f64;
+        let tried: Vec<_> = planned.batch(0).into_iter().take(TRIED).collect();
+        let outcome = sweep.batch(&tried)?;
+        let scale = planned.units.len() as f64 / tried.len().max(1) as f64;
         let times = |count: u64| (count as f64 * scale).round() as u64;
         let Cost { images, full, partial, blocks } = outcome.cost;
         let cost = Cost { images: times(images), full: times(full), partial: times(partial), blocks: times(blocks) };

@@ -2,6 +2,7 @@
 
 mod attention;
 mod column;
+mod decoded;
 mod effects;
 mod hidden;
 mod items;
@@ -11,6 +12,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 pub use attention::{Attention, Cell, MEAN};
+pub use decoded::Decoded;
 pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
@@ -34,6 +36,8 @@ pub struct Frames {
     pub effects: bool,
     /// Whether any state was read out on its way; see [`Lens::open`].
     pub lens: bool,
+    /// Whether anything was read again after it was erased; see [`Decoded::read`].
+    pub decoded: bool,
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -65,6 +69,7 @@ impl Frames {
             hidden: sites(folder),
             effects: folder.join("effects.parquet").exists(),
             lens: folder.join("lens.parquet").exists(),
+            decoded: folder.join("decoded.parquet").exists(),
         })
     }
 
