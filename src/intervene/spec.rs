@@ -24,6 +24,7 @@ use super::erase::EraseSpec;
 use super::knockout::KnockoutSpec;
 use super::logit_lens::LensSpec;
 use super::patch::PatchSpec;
+use super::scale::ScaleSpec;
 
 /// One intervention of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,7 @@ pub enum DesignSpec {
     Enhance(EnhanceSpec),
     Erase(EraseSpec),
     Lens(LensSpec),
+    Scale(ScaleSpec),
 }
 
 impl DesignSpec {
@@ -80,6 +82,7 @@ impl DesignSpec {
             Self::Enhance(spec) => spec.design(),
             Self::Erase(spec) => spec.design(),
             Self::Lens(spec) => spec.design(),
+            Self::Scale(spec) => spec.design(),
         }
     }
 }

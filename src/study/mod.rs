@@ -51,6 +51,7 @@
 //! Every key is checked: an unknown one, or a value that does not fit, is an error that shows the line. The study as it
 //! was carried out, after the flags of the command line, is kept in `run.json`.
 
+mod compat;
 mod files;
 mod fingerprint;
 mod hidden;
@@ -71,6 +72,7 @@ use crate::dataset::Joined;
 use crate::dataset::benchmarks::{self, Choice, Prompts};
 use crate::error::Result;
 pub use crate::processor::Group;
+pub use compat::Compat;
 pub use files::Files;
 pub use fingerprint::fingerprint_checkpoint;
 pub use hidden::{HiddenStates, Precision, States, Variant};
