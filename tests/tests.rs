@@ -30,6 +30,8 @@ mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
 mod scaling;
+/// Answers recorded elsewhere at several scalings.
+mod replay;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
 /// The walk: rows on demand, padding, hooks.

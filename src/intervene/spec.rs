@@ -25,6 +25,7 @@ use super::knockout::KnockoutSpec;
 use super::logit_lens::LensSpec;
 use super::patch::PatchSpec;
 use super::scale::ScaleSpec;
+use crate::study::Compat;
 
 /// One intervention of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,15 @@ pub enum DesignSpec {
     Erase(EraseSpec),
     Lens(LensSpec),
     Scale(ScaleSpec),
+}
+
+impl Intervene {
+    /// Has a design that knows released code follow it.
+    pub fn follow(&mut self, compat: Compat) {
+        if let DesignSpec::Scale(spec) = &mut self.design {
+            spec.compat = Some(compat);
+        }
+    }
 }
 
 impl DesignSpec {

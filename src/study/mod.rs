@@ -44,8 +44,21 @@
 //! sites = ["lm.*.resid"]
 //! groups = ["object", "strip"]
 //!
+//! [[intervene]]
+//! name = "scaled"
+//! design = "scale"                   # attention to the image; see `intervene::ScaleSpec`
+//! operators = ["raw"]                # also "temperature", "mass"
+//! alphas = [0.5, 2.0]
+//!
 //! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
 //! seed = 1
+//! compat = "adaptvis"                # count as this released code does; left out: as is right
+//!
+//! [[analysis.gate]]                  # any number of these; see `analysis::scaling::GateSpec`
+//! name = "gate"
+//! threshold = 0.4                    # of the untouched model's confidence
+//! low = 0.5                          # alpha below it
+//! high = 1.5                         # and elsewhere
 //! ```
 //!
 //! Every key is checked: an unknown one, or a value that does not fit, is an error that shows the line. The study as it
