@@ -57,7 +57,9 @@ fn gate_and_scoring_by_every_rule() {
 
     place.run(&["report", "run"]).expect(0);
     let summary = std::fs::read_to_string(place.path("run/summary.md")).unwrap();
-    for part in ["scaling-dose.png", "published 84.9 % on 330 questions; not the same questions", "pairs right as a whole"] {
+    for part in
+        ["scaling-dose.png", "published 84.9 % on 330 questions; not the same questions", "pairs right as a whole"]
+    {
         assert!(summary.contains(part), "no {part} in {summary}");
     }
 }
@@ -80,8 +82,14 @@ fn lines_that_do_not_fit_are_told_by_number() {
         (set("confidnce", 0.5.into()), "unknown key `confidnce`"),
         (set("options", vec!["left"].into()), "has 1 of at least two answers"),
         (set("answers", serde_json::json!({"0.5": "Left"})), "`answers` has no text at \"1.0\""),
-        (set("answers", serde_json::json!({"1.0": "Left"})), "`answers` has the alphas [1.0], the first item [0.5, 1.0, 1.5]"),
-        (set("answers", serde_json::json!({"1.0": "Left", "NaN": ""})), "a text at `NaN`: alpha is NaN, expected a finite"),
+        (
+            set("answers", serde_json::json!({"1.0": "Left"})),
+            "`answers` has the alphas [1.0], the first item [0.5, 1.0, 1.5]",
+        ),
+        (
+            set("answers", serde_json::json!({"1.0": "Left", "NaN": ""})),
+            "a text at `NaN`: alpha is NaN, expected a finite",
+        ),
         (set("item_id", "made_up_000".into()), "a second item of this `item_id`"),
     ];
     for (change, expected) in cases {

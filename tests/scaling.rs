@@ -1,5 +1,7 @@
 //! Scaling attention to the image with the bundled model: the step on the cached prompt against the whole pass.
 
+use std::path::Path;
+
 use burn::tensor::{Device, Tensor};
 use vlmscope::dataset::{Dataset, open};
 use vlmscope::intervene::{
@@ -7,7 +9,10 @@ use vlmscope::intervene::{
 };
 use vlmscope::model::{Hooks, Inputs, Quirks, Rows, Site, VisionLanguage, families};
 use vlmscope::processor::{Prepared, Processor};
+use vlmscope::record::read_frame;
 use vlmscope::study::{BUNDLED_MODEL, shipped};
+
+use crate::support::program::Place;
 
 struct World {
     processor: Processor,
@@ -67,8 +72,13 @@ impl World {
             of_heads: HEADS,
         };
         let mut scale = Scale::new(reach, &[scaling], &Device::flex());
-        let mut watch =
-            Watch::new(self.model.depth(), Rows::Last, std::slice::from_ref(&prepared.map.image), None, &Device::flex());
+        let mut watch = Watch::new(
+            self.model.depth(),
+            Rows::Last,
+            std::slice::from_ref(&prepared.map.image),
+            None,
+            &Device::flex(),
+        );
         let mut hooks = Hooks::one(&mut scale);
         hooks.push(&mut watch);
         let logits: Tensor<2> = self.model.run(&inputs, &mut hooks).unwrap();
@@ -138,7 +148,8 @@ fn layers_heads_and_rows_can_be_chosen() {
     let mass: f32 = look.map.iter().sum();
     assert!(look.map.len() == 64 && (mass - look.image_share[3]).abs() < 1e-5, "{mass} {look:?}");
     // The last row alone, by way of the pass over all rows.
-    let again = world.rows("alphas = [0.3]\nlayers = [\"lm.2..4.scores\"]\nheads = [1, 5]\nrows = [\"last\", \"last\"]");
+    let again =
+        world.rows("alphas = [0.3]\nlayers = [\"lm.2..4.scores\"]\nheads = [1, 5]\nrows = [\"last\", \"last\"]");
     same_as_whole(&world, &again, &[2, 3], Some(&[1, 5]));
     let text = world.rows("alphas = [0.3]\nlayers = [\"lm.2..4.scores\"]\nrows = [\"text\", \"last\"]");
     let differs = |row: &ScalingRow| {
@@ -210,4 +221,33 @@ fn requests_that_cannot_be_met_are_told() {
         let told = refused(keys);
         assert!(told.contains(expected), "{keys}: {told}");
     }
+}
+
+/// The bundled model knows the words of its scenes alone, so the captions are about those.
+#[test]
+fn missing_photographs_are_counted_listed_and_the_rest_is_done() {
+    let place = Place::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/benchmarks/val2017/000000000021.jpg");
+    let caption = |relation: &str| format!("A photo of a red circle {relation} a blue square");
+    let rows = serde_json::json!([
+        [21, caption("to the left of"), ""],
+        [23, caption("above"), ""],
+        [21, caption("below"), ""],
+    ]);
+    place.write("data/coco_qa_two_obj.json", rows.to_string());
+    place.write("data/val2017/000000000021.jpg", std::fs::read(fixtures).unwrap());
+    let study = "title = \"T\"\nquestion = \"Q?\"\n[dataset]\nsource = \"coco-spatial/two\"\nroot = \"data\"\n[record]\nattention = []\n\
+        [[intervene]]\nname = \"s\"\ndesign = \"scale\"\nalphas = [0.5, 2.0]\nmax_new_tokens = 2\n\
+        [[analysis.gate]]\nname = \"g\"\nlow = 0.5\nhigh = 2.0\nthreshold = 0.4\n";
+    place.write("study.toml", study);
+    let ended = place.run(&["run", "study.toml", "--out", "run", "--skip-bad-items", "--compat", "adaptvis"]).expect(3);
+    assert!(ended.stderr.contains("coco_two_001: ") && ended.stderr.contains("1 items were skipped"), "{ended:?}");
+    let frame = read_frame(&place.path("run/frames/scaling.parquet"), None).unwrap();
+    assert_eq!(frame.height(), 2 * 3);
+    let summary = std::fs::read_to_string(place.path("run/summary.md")).unwrap();
+    assert!(summary.contains("1 items could not be recorded") && summary.contains("gate g"), "{summary}");
+    // Text is scored as the released code does; with few images nothing can be chosen on others, and that is said.
+    assert!(summary.contains("the released code’s rule") && summary.contains("undefined: "), "{summary}");
+    place.write("study.toml", study.replace("threshold = 0.4", "threshold = 4.0"));
+    place.run(&["run", "study.toml", "--out", "wrong"]).expect(2).says(&["gate `g`", "expected 0 to 1"]);
 }

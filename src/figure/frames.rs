@@ -79,8 +79,7 @@ fn row_at(path: &Path, name: &str, place: usize) -> Result<Vec<f32>> {
         .with_slice(Some((place, 1)))
         .read_parallel(ParallelStrategy::None);
     let slice = read(path, reader)?;
-    let column =
-        slice.column(name).map_err(|_| Error::data(format!("`{}` has no column `{name}`", path.display())))?;
+    let column = slice.column(name).map_err(|_| Error::data(format!("`{}` has no column `{name}`", path.display())))?;
     let values = vector(column, 0)
         .ok_or_else(|| Error::data(format!("column `{name}` of `{}` holds no vectors of numbers", path.display())))?;
     Ok(values.into_iter().map(|value| value as f32).collect())

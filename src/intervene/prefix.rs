@@ -35,11 +35,7 @@ impl Prefix<'_> {
         let stream = self.clean.stream.last_again(&self.clean.past, times)?;
         let [_, tokens, _] = self.clean.stream.residual.dims();
         let stream = model.blocks(0, stream, hooks)?;
-        Ok(Passed {
-            logits: model.readout(stream.residual, hooks)?,
-            past: stream.past,
-            seen: tokens.saturating_sub(1),
-        })
+        Ok(Passed { logits: model.readout(stream.residual, hooks)?, past: stream.past, seen: tokens.saturating_sub(1) })
     }
 
     /// Every position of every unit, from `lm.0.resid` on; only the last is read out.

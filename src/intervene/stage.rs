@@ -96,8 +96,11 @@ impl Open {
     fn quirky(&self, planned: &Planned) -> Result<Option<Box<dyn VisionLanguage>>> {
         let Some(quirks) = planned.design.quirks() else { return Ok(None) };
         let model = self.model.with_quirks(quirks).ok_or_else(|| {
-            Error::usage(format!("`{}`: the released code that `compat` follows does not run this model", planned.name()))
-                .with_help("it runs LLaVA-1.5; leave `compat` out for other families")
+            Error::usage(format!(
+                "`{}`: the released code that `compat` follows does not run this model",
+                planned.name()
+            ))
+            .with_help("it runs LLaVA-1.5; leave `compat` out for other families")
         })?;
         Ok(Some(model))
     }

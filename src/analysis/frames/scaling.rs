@@ -94,7 +94,8 @@ impl Scalings {
             let first = runs.iter().find(|other| other.design == run.design);
             if first.is_some_and(|first| first.items != run.items) || run.items.windows(2).any(|two| two[0] == two[1]) {
                 let Run { design, operator, alpha, .. } = run;
-                let told = format!("`{design}`, {operator} {alpha}: not the same items as its other scalings, each once");
+                let told =
+                    format!("`{design}`, {operator} {alpha}: not the same items as its other scalings, each once");
                 return Err(frame.error(told));
             }
         }

@@ -19,7 +19,8 @@ pub fn confusions(cases: &[(Case<'_>, Vec<Method<'_>>)]) -> Table {
             let Ok(by) = method.answered_by(Rule::Word) else { continue };
             let Some(found) = confusion(case, &all, by) else { continue };
             let answers = (0..found.options.len()).map(Named::One).chain([Named::Nothing, Named::Several]);
-            for (gold, answer) in (0..found.options.len()).flat_map(|gold| answers.clone().map(move |one| (gold, one))) {
+            for (gold, answer) in (0..found.options.len()).flat_map(|gold| answers.clone().map(move |one| (gold, one)))
+            {
                 let said = match answer {
                     Named::One(option) => found.options[option].clone(),
                     Named::Nothing => "(none)".into(),

@@ -17,12 +17,7 @@ pub struct Chosen {
 ///
 /// # Errors
 /// Fewer images than folds.
-pub fn cross_validated(
-    right: &[Vec<bool>],
-    images: &[usize],
-    folds: usize,
-    seed: u64,
-) -> Result<Chosen, Undefined> {
+pub fn cross_validated(right: &[Vec<bool>], images: &[usize], folds: usize, seed: u64) -> Result<Chosen, Undefined> {
     let folds = grouped(images, folds, seed)?;
     let mut of_item = vec![0; images.len()];
     let mut of_fold = Vec::with_capacity(folds.len());

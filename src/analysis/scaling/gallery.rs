@@ -29,7 +29,9 @@ pub fn table(cases: &[Case<'_>], each: usize) -> Option<Table> {
         let mut ends: Vec<usize> = places.first().into_iter().chain(places.last()).copied().collect();
         ends.dedup();
         for at in ends {
-            for (kind, wanted) in [("put right", (false, true)), ("broken", (true, false)), ("right before and after", (true, true))] {
+            for (kind, wanted) in
+                [("put right", (false, true)), ("broken", (true, false)), ("right before and after", (true, true))]
+            {
                 let right = |place: usize, by: usize| case.is_right(Rule::Word, place, case.text(place, by));
                 let of_kind = |place: &usize| (right(*place, 0), right(*place, at)) == wanted;
                 for place in (0..case.items.len()).filter(of_kind).take(each) {

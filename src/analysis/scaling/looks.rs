@@ -16,7 +16,8 @@ pub struct Row {
     pub layer: i16,
     /// "image_share", "entropy".
     pub measure: &'static str,
-    pub value: f64,
+    /// `None` where no item looks at the image at all.
+    pub value: Option<f64>,
     pub interval: Option<Interval>,
     pub n: u32,
 }
@@ -29,7 +30,6 @@ const MEASURES: [Measure; 2] = [("image_share", |said| &said.image_share), ("ent
 /// None where attention was not recorded.
 pub fn rows(case: &Case<'_>, bootstrap: usize, seed: u64) -> Vec<Row> {
     let replicates = Replicates::draw(&case.images, bootstrap, seed);
-    let all: Vec<u32> = (0..case.items.len() as u32).collect();
     let mut rows = Vec::new();
     for scaled in &case.scalings {
         for (measure, of) in MEASURES {
@@ -37,18 +37,22 @@ pub fn rows(case: &Case<'_>, bootstrap: usize, seed: u64) -> Vec<Row> {
             let numbers = |layer: Option<usize>| -> Vec<f64> {
                 let one = |said: &&Answered| match layer {
                     Some(layer) => of(said)[layer],
-                    None => mean(of(said)).unwrap_or_default(),
+                    None => mean(&of(said).iter().copied().filter(|x| x.is_finite()).collect::<Vec<_>>())
+                        .unwrap_or(f64::NAN),
                 };
                 scaled.said.iter().map(one).collect()
             };
             let each = (layers > 0).then_some(None).into_iter().chain((0..layers).map(Some));
             for layer in each {
                 let values = numbers(layer);
-                let draws = replicates.sums(&values, &all);
+                let there: Vec<u32> = (0..values.len()).filter(|&n| values[n].is_finite()).map(|n| n as u32).collect();
+                let draws = replicates.sums(&values, &there);
+                let known: Vec<f64> = there.iter().map(|&n| values[n as usize]).collect();
                 rows.push(Row {
                     layer: layer.map_or(-1, |layer| layer as i16),
                     measure,
-                    value: mean(&values).unwrap_or_default(),
+                    value: mean(&known),
+                    n: there.len() as u32,
                     interval: Interval::of_draws(draws.into_iter().filter_map(|sum| sum.mean())),
                     ..labels(case, scaled)
                 });
@@ -66,7 +70,7 @@ fn labels(case: &Case<'_>, scaled: &Scaled<'_>) -> Row {
         alpha: scaled.alpha,
         layer: -1,
         measure: "",
-        value: 0.0,
+        value: None,
         interval: None,
         n: case.items.len() as u32,
     }
@@ -81,7 +85,7 @@ pub fn table(rows: &[Row]) -> Table {
         .number("alpha", rows.iter().map(|row| Some(row.alpha)))
         .layer_or_head("layer", rows.iter().map(|row| row.layer))
         .text("measure", rows.iter().map(|row| row.measure))
-        .number("value", rows.iter().map(|row| Some(row.value)))
+        .number("value", rows.iter().map(|row| row.value))
         .interval("ci_", rows.iter().map(|row| row.interval))
         .count("n", rows.iter().map(|row| row.n))
 }

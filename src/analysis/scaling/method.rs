@@ -78,7 +78,8 @@ pub fn methods<'a>(case: &Case<'_>, gates: &'a [GateSpec], seed: u64) -> Vec<Met
     for operator in operators(case) {
         methods.extend(over_alphas(case, &operator, seed));
     }
-    for gate in gates.iter().filter(|gate| gate.dataset.as_deref().is_none_or(|name| same_dataset(name, case.dataset))) {
+    for gate in gates.iter().filter(|gate| gate.dataset.as_deref().is_none_or(|name| same_dataset(name, case.dataset)))
+    {
         methods.extend(of_gate(case, gate, seed));
     }
     methods

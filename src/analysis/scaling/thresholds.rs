@@ -29,7 +29,9 @@ struct Row {
 pub fn table(cases: &[Case<'_>], gates: &[GateSpec], seed: u64) -> Option<Table> {
     let mut rows = Vec::new();
     for case in cases {
-        for gate in gates.iter().filter(|gate| gate.dataset.as_deref().is_none_or(|name| same_dataset(name, case.dataset))) {
+        for gate in
+            gates.iter().filter(|gate| gate.dataset.as_deref().is_none_or(|name| same_dataset(name, case.dataset)))
+        {
             rows.extend(of(case, gate, seed));
         }
     }

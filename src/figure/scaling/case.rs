@@ -9,6 +9,8 @@ pub struct Case {
     pub dataset: String,
     /// Whether a run has others.
     several: bool,
+    /// Whether it is the first on its dataset, so that what is true of the untouched model is told here.
+    pub first: bool,
 }
 
 impl Case {
@@ -17,7 +19,9 @@ impl Case {
         let mut cases: Vec<Self> = Vec::new();
         for row in rows {
             if !cases.iter().any(|case| case.design == row.design && case.dataset == row.dataset) {
-                cases.push(Self { design: row.design.clone(), dataset: row.dataset.clone(), several: false });
+                let first = !cases.iter().any(|case| case.dataset == row.dataset);
+                let (design, dataset) = (row.design.clone(), row.dataset.clone());
+                cases.push(Self { design, dataset, several: false, first });
             }
         }
         let several = cases.len() > 1;

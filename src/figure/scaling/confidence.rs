@@ -46,7 +46,8 @@ fn panel(kind: &str, all: &[&Binned]) -> Panel {
     };
     let most = own.iter().map(|row| row.n).max().unwrap_or(1);
     // Bars stand on whole numbers, the edges of their bins between them.
-    let tick = |fifth: usize| Tick { at: fifth as f64 * BINS as f64 / 5.0 - 0.5, label: format!("{:.1}", fifth as f64 / 5.0) };
+    let tick =
+        |fifth: usize| Tick { at: fifth as f64 * BINS as f64 / 5.0 - 0.5, label: format!("{:.1}", fifth as f64 / 5.0) };
     let x = Axis {
         label: "confidence".into(),
         low: -0.5,

@@ -51,7 +51,8 @@ fn panel(case: &Case, row: &Tallied, confused: &[Confused]) -> Option<Panel> {
         return None;
     }
     // Texts that name no option, or several, have a column where there are any.
-    let extra = ["(none)", "(several)"].into_iter().filter(|name| counts.iter().any(|one| one.answered == *name && one.n > 0));
+    let extra =
+        ["(none)", "(several)"].into_iter().filter(|name| counts.iter().any(|one| one.answered == *name && one.n > 0));
     let columns: Vec<&str> = golds.iter().copied().chain(extra).collect();
     let across = |name: &str| columns.iter().position(|known| *known == name).map(|at| at as f64);
     let up = |name: &str| golds.iter().rev().position(|known| *known == name).unwrap_or(0) as f64;

@@ -16,7 +16,9 @@ const HEIGHT: f64 = 190.0;
 pub fn figure(case: &Case, tallied: &[Tallied], looked: &[Looked]) -> Figure {
     let rows: Vec<&Tallied> = tallied
         .iter()
-        .filter(|row| case.has(&row.design, &row.dataset) && row.main && ["untouched", "alpha"].contains(&row.kind.as_str()))
+        .filter(|row| {
+            case.has(&row.design, &row.dataset) && row.main && ["untouched", "alpha"].contains(&row.kind.as_str())
+        })
         .collect();
     let looked: Vec<&Looked> =
         looked.iter().filter(|row| case.has(&row.design, &row.dataset) && row.layer < 0).collect();
@@ -28,7 +30,8 @@ pub fn figure(case: &Case, tallied: &[Tallied], looked: &[Looked]) -> Figure {
     };
     let look = |measure: &str| -> Vec<Series> {
         let points = |name: &str| {
-            let own = looked.iter().filter(|row| row.measure == measure && ["none", name].contains(&row.operator.as_str()));
+            let own =
+                looked.iter().filter(|row| row.measure == measure && ["none", name].contains(&row.operator.as_str()));
             own.map(|row| (row.alpha, row.value)).collect()
         };
         operators.iter().map(|name| line(operator_pen(name), points(name))).collect()
@@ -47,7 +50,14 @@ pub fn figure(case: &Case, tallied: &[Tallied], looked: &[Looked]) -> Figure {
         ),
     ];
     if !looked.is_empty() {
-        panels.push(panel("Attention to the image", "share, mean of layers", &x, look("image_share"), [0.0, 0.1], None));
+        panels.push(panel(
+            "Attention to the image",
+            "share, mean of layers",
+            &x,
+            look("image_share"),
+            [0.0, 0.1],
+            None,
+        ));
         panels.push(panel("Evenness within the image", "entropy, 1 = even", &x, look("entropy"), [0.0, 1.0], None));
     }
     let mut grid = Row::grid(2, HEIGHT, panels);
@@ -127,14 +137,7 @@ fn alphas(rows: &[&Tallied]) -> Axis {
     axis
 }
 
-fn panel(
-    title: &str,
-    label: &str,
-    x: &Axis,
-    series: Vec<Series>,
-    always: [f64; 2],
-    level: Option<Estimate>,
-) -> Panel {
+fn panel(title: &str, label: &str, x: &Axis, series: Vec<Series>, always: [f64; 2], level: Option<Estimate>) -> Panel {
     let y = span(label, estimates(&series), [], always, [0.0, 1.0]);
     let series = series.into_iter().map(|line| within(line, &y)).collect();
     let references = level.map(|level| (level.value, LEVEL)).into_iter().collect();

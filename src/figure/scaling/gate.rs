@@ -97,7 +97,8 @@ fn panel(gate: &str, rows: &[&Threshold], tallied: &[&Tallied]) -> Panel {
     let levels = references.iter().map(|(value, _)| (*value, *value));
     let y = span("accuracy", estimates(&series), levels, [0.9, 0.5], [0.0, 1.0]);
     let series = series.into_iter().map(|line| within(line, &y)).collect();
-    let ticks = (0..=5).map(|fifth| Tick { at: f64::from(fifth) * 20.0, label: format!("{:.1}", f64::from(fifth) / 5.0) });
+    let ticks =
+        (0..=5).map(|fifth| Tick { at: f64::from(fifth) * 20.0, label: format!("{:.1}", f64::from(fifth) / 5.0) });
     let signal = rows.iter().find(|row| row.gate == gate).map_or("", |row| row.signal.as_str());
     let x = Axis {
         label: format!("threshold of {}", certainty(signal)),
@@ -107,7 +108,11 @@ fn panel(gate: &str, rows: &[&Threshold], tallied: &[&Tallied]) -> Panel {
         stretches: Vec::new(),
     };
     let flags = of("none").iter().filter(|row| row.folds > 0).map(|row| hundredths(row.at)).collect();
-    Panel::new(format!("Gate “{gate}”"), "", Lines { x, y, series, references, flags, flag_color: GREY, ..Lines::default() })
+    Panel::new(
+        format!("Gate “{gate}”"),
+        "",
+        Lines { x, y, series, references, flags, flag_color: GREY, ..Lines::default() },
+    )
 }
 
 /// What a gate looks at.

@@ -25,7 +25,7 @@ use rows::{Binned, Confused, Looked, Shown, Tallied, Threshold};
 /// Items of each kind and alpha among the overlays.
 const EACH: usize = 1;
 
-/// Every figure of a run.
+/// Every figure of a run; of further interventions on a dataset only what alpha does.
 ///
 /// # Errors
 /// A table that is missing or not of this version; maps that do not fit their images.
@@ -39,13 +39,17 @@ pub fn figures(
     let mut figures = Vec::new();
     for case in Case::all(tallied) {
         figures.push(Ok(dose::figure(&case, tallied, &looked)));
+        if !case.first {
+            continue;
+        }
         let undrawn = |what: &str, title: &str, reason: &str| Undrawn::new(case.file(what), case.told(title), reason);
         figures.push(confusion::figure(&case, tallied, &confused).ok_or_else(|| {
             undrawn("confusion", "right and given answers at each alpha", "the questions have different options")
         }));
-        figures.push(confidence::figure(&case, &binned).ok_or_else(|| {
-            undrawn("confidence", "how sure the untouched model is", "confidence was not recorded")
-        }));
+        figures
+            .push(confidence::figure(&case, &binned).ok_or_else(|| {
+                undrawn("confidence", "how sure the untouched model is", "confidence was not recorded")
+            }));
         figures.extend(gate::figure(&case, tallied, &thresholds).map(Ok));
         let chosen = few(&shown, &case);
         if !chosen.is_empty() {

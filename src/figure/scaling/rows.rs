@@ -90,8 +90,7 @@ impl Tallied {
 impl Group {
     fn read(table: &Table, name: &str) -> Result<Vec<Option<Self>>> {
         let number = |what: &str| table.numbers(&format!("{name}_{what}"));
-        let accuracy =
-            table.estimates(&format!("{name}_accuracy"), &format!("{name}_lo"), &format!("{name}_hi"))?;
+        let accuracy = table.estimates(&format!("{name}_accuracy"), &format!("{name}_lo"), &format!("{name}_hi"))?;
         let (complete, released, ceiling) = (number("complete")?, number("released")?, number("ceiling")?);
         let one = |i: usize| {
             let (complete, released, ceiling) = (complete[i]?, released[i]?, ceiling[i]?);

@@ -51,9 +51,14 @@ fn write(run: &Path) {
         set: vec![None; 40],
         ..Items::default()
     };
-    let gate = |signal: &str| toml::from_str(&format!("name = \"{signal}\"\nsignal = \"{signal}\"\nlow = 0.5\nhigh = 2.0\nthreshold = 0.4"));
-    let params =
-        Params { bootstrap: 40, gate: ["confidence", "entropy"].map(|signal| gate(signal).unwrap()).into(), ..Params::default() };
+    let gate = |signal: &str| {
+        toml::from_str(&format!("name = \"{signal}\"\nsignal = \"{signal}\"\nlow = 0.5\nhigh = 2.0\nthreshold = 0.4"))
+    };
+    let params = Params {
+        bootstrap: 40,
+        gate: ["confidence", "entropy"].map(|signal| gate(signal).unwrap()).into(),
+        ..Params::default()
+    };
     let frames = Frames { folder: run.join("frames"), items, scaling: true, ..Frames::default() };
     scaling::run(&frames, &params, &run.join("tables")).unwrap();
 }

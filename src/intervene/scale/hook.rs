@@ -50,8 +50,7 @@ impl Scale {
             marked.resize(from + reach.keys, false);
             columns.iter().for_each(|&column| marked[from + column] = true);
         }
-        let columns: Tensor<4, Bool> =
-            Tensor::from_data(TensorData::new(marked, [units, 1, rows, reach.keys]), device);
+        let columns: Tensor<4, Bool> = Tensor::from_data(TensorData::new(marked, [units, 1, rows, reach.keys]), device);
         let wanted: Vec<bool> =
             (0..reach.of_heads).map(|head| reach.heads.is_none_or(|heads| heads.contains(&head))).collect();
         let wanted: Tensor<4, Bool> = Tensor::from_data(TensorData::new(wanted, [1, reach.of_heads, 1, 1]), device);

@@ -103,7 +103,10 @@ impl ScaleSpec {
         self.of_heads = sites.iter().filter(|spec| matches!(spec.site, Site::LmHead(0, _))).count();
         let depth = sites.iter().filter(|spec| matches!(spec.site, Site::LmScores(_))).count();
         if let Some(head) = self.heads.iter().flatten().find(|head| **head >= self.of_heads) {
-            return Err(Error::usage(format!("head {head} does not exist: layers have heads 0 to {}", self.of_heads - 1)));
+            return Err(Error::usage(format!(
+                "head {head} does not exist: layers have heads 0 to {}",
+                self.of_heads - 1
+            )));
         }
         if let Some(layer) = self.map_layer.filter(|layer| *layer >= depth) {
             return Err(Error::usage(format!("`map_layer` is {layer}: the model has layers 0 to {}", depth - 1)));

@@ -23,12 +23,16 @@ pub struct Watch {
     patches: usize,
 }
 
+/// Below this share of the attention, single precision does not know its shape.
+const LEAST: f32 = 1e-30;
+
 /// What one query row looked at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Look {
     /// By layer: share of the attention that goes to the image, mean over heads.
     pub image_share: Vec<f32>,
-    /// By layer: entropy of the attention within the image over that of an even one, 0 to 1, mean over heads.
+    /// By layer: entropy of the attention within the image over that of an even one, 0 to 1, mean over the heads that look
+    /// there; not a number where none does.
     pub entropy: Vec<f32>,
     /// At the layer of the map: mean over heads of the weight of each patch, row-major.
     pub map: Vec<f32>,
@@ -82,8 +86,12 @@ impl Hook for Watch {
         let w_ln_w = (patches.clone() * patches.clone().clamp_min(1e-37).log()).sum_dim(3);
         let entropy = share.clone().log() - w_ln_w / share.clone();
         let entropy = entropy / (self.patches.max(2) as f64).ln();
+        // A head that does not look at the image at all has no shape there; where none does, the mean is not a number.
+        let looks = share.clone().greater_elem(LEAST);
+        let looking = looks.clone().float().sum_dim(1);
+        let entropy = entropy.mask_fill(looks.bool_not(), 0.0).sum_dim(1) / looking;
         self.shares.push(numbers(share.mean_dim(1).into_data())?);
-        self.entropies.push(numbers(entropy.mean_dim(1).into_data())?);
+        self.entropies.push(numbers(entropy.into_data())?);
         if self.map == Some(site) {
             self.maps = numbers(patches.mean_dim(1).into_data())?;
         }
@@ -105,6 +113,8 @@ mod tests {
         let looks = watch.looks();
         assert_eq!((looks[0].image_share[0], looks[1].image_share[0]), (0.5, 0.8));
         assert!((looks[0].entropy[0] - 1.0).abs() < 1e-6 && looks[1].entropy[0].abs() < 1e-6, "{looks:?}");
+        watch.attention(Site::LmAttn(0), Tensor::<4>::from_data([[[[1.0, 0.0, 0.0]]]], &device)).unwrap();
+        assert!(watch.entropies[1][0].is_nan() && watch.shares[1][0] == 0.0, "what nobody looks at has no shape");
         assert_eq!((looks[0].map.as_slice(), looks[1].map.as_slice()), (&[0.25, 0.25][..], &[0.8, 0.0][..]));
     }
 }

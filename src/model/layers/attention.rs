@@ -43,8 +43,7 @@ impl Mask {
     /// another, `[1, 1, tokens, seen + tokens]`.
     pub fn side_by_side(seen: usize, tokens: usize, device: &Device) -> Self {
         let keys = seen + tokens;
-        let hidden: Vec<bool> =
-            (0..tokens).flat_map(|q| (0..keys).map(move |k| k >= seen && k != seen + q)).collect();
+        let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k >= seen && k != seen + q)).collect();
         Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
     }
 }

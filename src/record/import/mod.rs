@@ -21,12 +21,12 @@ pub use scoring::Scoring;
 
 use self::layout::Dump;
 use self::replay::Replay;
+use super::frame_file::write_frames;
 use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
 use super::shares::{Columns, reduce_layer};
-use super::frame_file::write_frames;
 use crate::analysis::Params;
 use crate::analysis::scaling::{GateSpec, published};
 use crate::dataset::Item;

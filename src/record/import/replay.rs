@@ -67,7 +67,9 @@ impl Replay {
                 .map_err(|source| Error::io("read", path, source))?
                 .flatten()
                 .map(|entry| entry.path())
-                .filter(|file| name_of(file).starts_with("scaling-sweep-") && file.extension().is_some_and(|end| end == "jsonl"))
+                .filter(|file| {
+                    name_of(file).starts_with("scaling-sweep-") && file.extension().is_some_and(|end| end == "jsonl")
+                })
                 .collect();
             return match (path.join("items.jsonl").is_file(), sweeps.len()) {
                 (false, 1) => Self::read(&sweeps.remove(0)).map(Some),
@@ -76,7 +78,8 @@ impl Replay {
         }
         let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        let has_tensors = serde_json::from_str::<Map<String, Value>>(first).is_ok_and(|line| line.contains_key("tensors"));
+        let has_tensors =
+            serde_json::from_str::<Map<String, Value>>(first).is_ok_and(|line| line.contains_key("tensors"));
         if has_tensors { Ok(None) } else { Self::read(path).map(Some) }
     }
 

@@ -44,14 +44,20 @@ fn side(row: &Tallied) -> Option<bool> {
 
 fn short(rows: &[&Tallied]) -> String {
     let tested: Vec<Option<bool>> = honest(rows).map(side).collect();
-    let (helps, hurts) =
-        (tested.iter().filter(|side| **side == Some(true)).count(), tested.iter().filter(|side| **side == Some(false)).count());
+    let (helps, hurts) = (
+        tested.iter().filter(|side| **side == Some(true)).count(),
+        tested.iter().filter(|side| **side == Some(false)).count(),
+    );
     match (tested.len(), helps, hurts) {
         (0, ..) => "No scaling was chosen on other questions, so nothing is concluded.".into(),
         (_, 0, 0) => "Scaling attention to the image does not change accuracy beyond chance.".into(),
         (all, some, 0) => format!("Scaling raises accuracy in {some} of {all} ways to choose it."),
-        (all, 0, some) => format!("Scaling raises accuracy in none of {all} ways to choose it, and lowers it in {some}."),
-        (all, some, others) => format!("Scaling raises accuracy in {some} of {all} ways to choose it and lowers it in {others}."),
+        (all, 0, some) => {
+            format!("Scaling raises accuracy in none of {all} ways to choose it, and lowers it in {some}.")
+        }
+        (all, some, others) => {
+            format!("Scaling raises accuracy in {some} of {all} ways to choose it and lowers it in {others}.")
+        }
     }
 }
 
@@ -60,7 +66,9 @@ fn sentence(case: &Case, rows: &[&Tallied]) -> String {
     let own: Vec<&Tallied> = rows.iter().copied().filter(|row| case.has(&row.design, &row.dataset)).collect();
     let accuracy = |row: &Tallied| row.accuracy.map_or("undefined".into(), |of| percent(of.value));
     let untouched = own.iter().find(|row| row.kind == "untouched").map_or(String::new(), |row| accuracy(row));
-    let told: Vec<String> = honest(&own).map(|row| format!("{} {}", row.method, against(row))).collect();
+    // Gates are told of the first intervention on a dataset; the others stand in the table.
+    let told = honest(&own).filter(|row| case.first || row.kind == "chosen_alpha");
+    let told: Vec<String> = told.map(|row| format!("{} {}", row.method, against(row))).collect();
     let alphas = || own.iter().filter(|row| row.kind == "alpha" && row.accuracy.is_some());
     let by = |a: &&&Tallied, b: &&&Tallied| {
         let value = |row: &Tallied| row.accuracy.map_or(0.0, |of| of.value);
@@ -93,10 +101,12 @@ fn against(row: &Tallied) -> String {
 
 fn lead(cases: &[Case], rows: &[&Tallied]) -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    // With many cases the sentences say it all.
-    for case in cases.iter().filter(|_| cases.len() == 1) {
+    // With many datasets the sentences say it all.
+    for case in cases.iter().filter(|case| case.first && cases.iter().all(|other| other.dataset == case.dataset)) {
         let own = rows.iter().filter(|row| case.has(&row.design, &row.dataset));
-        for row in own.filter(|row| ["untouched", "chosen_alpha", "gate", "chosen_gate", "oracle"].contains(&row.kind.as_str())) {
+        for row in own
+            .filter(|row| ["untouched", "chosen_alpha", "gate", "chosen_gate", "oracle"].contains(&row.kind.as_str()))
+        {
             let text = if row.kind == "untouched" {
                 row.accuracy.map_or(String::new(), |of| format!("{} of {} questions", percent(of.value), row.n))
             } else {
@@ -128,12 +138,8 @@ fn finding(cases: &[Case], row: &Tallied) -> Vec<Headline> {
             format!("{threshold}{unsure}{}{shift}", against(row))
         }
     };
-    let mut lines = vec![Headline {
-        name: name(&format!("accuracy, {}", row.method)),
-        value: row.accuracy,
-        n: row.n,
-        note,
-    }];
+    let mut lines =
+        vec![Headline { name: name(&format!("accuracy, {}", row.method)), value: row.accuracy, n: row.n, note }];
     let groups = [("pairs", row.pair), ("sets", row.set)];
     lines.extend(groups.iter().filter_map(|(what, group)| Some((what, (*group)?))).map(|(what, group)| {
         let Group { accuracy, complete, released, ceiling } = group;
