@@ -9,12 +9,32 @@ use crate::model::layers::{KeyValue, Mask, Rotary};
 pub struct Stream {
     /// `[batch, tokens, width]`.
     pub residual: Tensor<3>,
-    pub rotary: Rotary,
-    pub mask: Mask,
-    /// Tokens of each item; what lies behind them is padding, which a causal mask keeps out of sight.
+    pub sight: Sight,
+    /// Of layers that look at their neighbourhood only, where a decoder has them.
+    pub near: Option<Sight>,
+    /// Tokens of each item; what lies behind them is padding, which a mask keeps out of sight.
     pub lengths: Vec<usize>,
     /// Keys and values of earlier positions, by layer; empty where nothing is generated.
     pub past: Vec<Option<KeyValue>>,
+}
+
+/// How a layer's queries see keys: turned by what, and which of them.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    pub rotary: Rotary,
+    pub mask: Mask,
+}
+
+impl Sight {
+    fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        let mask = match &self.mask {
+            Mask::Hidden(mask) if mask.dims()[0] > 1 => {
+                Mask::Hidden(Box::new(mask.as_ref().clone().select(0, rows.clone())))
+            }
+            other => other.clone(),
+        };
+        Self { rotary: self.rotary.select(rows), mask }
+    }
 }
 
 impl Stream {
@@ -22,16 +42,10 @@ impl Stream {
     pub fn select(&self, rows: &[usize]) -> Self {
         let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [rows.len()]), &self.residual.device());
-        let mask = match &self.mask {
-            Mask::Hidden(mask) if mask.dims()[0] > 1 => {
-                Mask::Hidden(Box::new(mask.as_ref().clone().select(0, index.clone())))
-            }
-            other => other.clone(),
-        };
         Self {
-            rotary: self.rotary.select(&index),
+            sight: self.sight.select(&index),
+            near: self.near.as_ref().map(|near| near.select(&index)),
             residual: self.residual.clone().select(0, index),
-            mask,
             lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
             past: Vec::new(),
         }
