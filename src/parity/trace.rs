@@ -275,10 +275,11 @@ pub(super) fn pixels(model: &dyn VisionLanguage, reference: &Reference) -> Resul
         }
         return Ok((patching.frames_of(&values, 3, grid), shape));
     }
-    match shape.as_slice() {
-        &[1, channels, height, width] => Ok((values, [1, 1, channels, height, width])),
-        &[1, images, channels, height, width] => Ok((values, [1, images, channels, height, width])),
-        _ => wrong("[1, 3, height, width], or [1, images, 3, height, width]"),
+    match *shape.as_slice() {
+        [images, channels, height, width] | [1, images, channels, height, width] => {
+            Ok((values, [1, images, channels, height, width]))
+        }
+        _ => wrong("[images, 3, height, width], or the same with a 1 before it"),
     }
 }
 

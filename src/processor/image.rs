@@ -105,6 +105,11 @@ impl ImageProcessing {
         Ok(Pixels { values, width, height, resized, offset: (left, top) })
     }
 
+    /// `image` as it is, `[3, height, width]`.
+    pub(super) fn unchanged(&self, image: &RgbImage) -> Vec<f32> {
+        self.tensor(image, image.dimensions(), (0, 0))
+    }
+
     /// `image` as `[3, height, width]`, black around it where it is smaller.
     fn tensor(&self, image: &RgbImage, (width, height): (u32, u32), (left, top): (u32, u32)) -> Vec<f32> {
         let at = |x: u32, y: u32| {

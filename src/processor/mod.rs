@@ -10,6 +10,11 @@ pub mod chat;
 mod date;
 pub mod folder;
 mod gemma3;
+mod idefics3;
+mod internvl;
+mod llava_next;
+mod paligemma;
+mod tiles;
 pub mod geometry;
 mod group;
 pub mod image;
@@ -133,6 +138,15 @@ impl Processor {
             Some("qwen2_vl" | "qwen2_5_vl") => {
                 (Box::new(qwen_vl::QwenVl::open(folder, &config)?), Some(qwen_vl::PROMPT))
             }
+            Some("idefics3" | "smolvlm") => {
+                (Box::new(idefics3::Idefics3::open(folder, &config)?), Some(idefics3::PROMPT))
+            }
+            Some("llava_next") => {
+                let prompt = llava_next::prompt(&config)?;
+                (Box::new(llava_next::LlavaNext::open(folder, &config)?), Some(prompt))
+            }
+            Some("paligemma") => (Box::new(paligemma::PaliGemma::open(folder, &config)?), Some(paligemma::PROMPT)),
+            Some("internvl") => (Box::new(internvl::InternVl::open(folder, &config)?), Some(internvl::PROMPT)),
             Some("gemma3") => (Box::new(gemma3::Gemma3::open(folder, &config)?), Some(gemma3::PROMPT)),
             _ => {
                 let names: Vec<_> = crate::model::Family::names().map(|name| format!("\"{name}\"")).collect();
@@ -164,7 +178,7 @@ impl Processor {
         let first_ids = self.first_ids(&prompt.text, options)?;
         let map = TokenMap {
             len: encoded.ids.len(),
-            bos: encoded.ids.first().filter(|id| Some(**id) == self.bos_id).map(|_| 0),
+            bos: encoded.ids.iter().position(|id| Some(*id) == self.bos_id),
             image: main.tokens,
             words: tokens::words(question, question_at, &encoded)?,
             options: tokens::options(question, question_at, &encoded, options, &first_ids),

@@ -235,12 +235,14 @@ impl Live {
     }
 }
 
+/// Pixels and image tokens of an item: tiles of one number and size may make different numbers of tokens.
+type Size = ([usize; 4], usize);
+
 /// The items of a batch, as places in it, sorted by the size of their prepared images; sizes come as they first appear.
 fn of_one_size(batch: &[(&Item, Ready)]) -> Result<Vec<Vec<usize>>> {
-    let mut sizes: Vec<(([usize; 4], usize), Vec<usize>)> = Vec::new();
+    let mut sizes: Vec<(Size, Vec<usize>)> = Vec::new();
     for (at, (_, ready)) in batch.iter().enumerate() {
         let view = ready.original()?;
-        // Tiles of one number and size may make different numbers of tokens.
         let size = (view.prepared.pixel_shape, view.layout.visual);
         match sizes.iter_mut().find(|(known, _)| *known == size) {
             Some((_, members)) => members.push(at),

@@ -16,26 +16,11 @@ use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage};
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
     pub read: fn(&serde_json::Value) -> Result<Blueprint>,
-    /// Published ways of naming tensors, to the names of [`Names`].
+    /// Published ways of naming tensors: `vision_tower.*`, `multi_modal_projector.*`, `image_newline`,
+    /// `language_model.model.*` and `language_model.lm_head.*` here.
     pub layouts: &'static [KeyLayout],
-    pub names: Names,
     /// Tensors that a file may hold and nothing reads.
     pub spare: fn(&str) -> bool,
-}
-
-/// The names under which the parts are built.
-#[derive(Clone, Copy, Debug)]
-pub struct Names {
-    pub tower: &'static str,
-    pub connector: &'static str,
-    /// Before `model.*` and `lm_head.weight`: nothing, or a name and its dot.
-    pub language: &'static str,
-}
-
-impl Names {
-    /// Of LLaVA and those that followed it.
-    pub const LLAVA: Self =
-        Self { tower: "vision_tower", connector: "multi_modal_projector", language: "language_model." };
 }
 
 /// What a model is made of.
@@ -45,18 +30,9 @@ pub struct Blueprint {
     pub text: LlamaConfig,
     /// Slots of the tower whose states are joined along the width, each counted from 0.
     pub slots: Vec<usize>,
-    pub features: Features,
     pub connector: ConnectorConfig,
     pub rows: Rows,
     pub binding: Binding,
-}
-
-/// Which of the tower's tokens enter the connector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Features {
-    Patches,
-    /// Class tokens too.
-    Everything,
 }
 
 /// What ends a row of image tokens.
@@ -94,8 +70,8 @@ impl Composed {
         let mut blueprint = recipe.blueprint(folder)?;
         let mut checkpoint = Checkpoint::open(folder, recipe.layouts)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
-        blueprint.text.tied &= !checkpoint.holds(&format!("{}lm_head.weight", recipe.names.language));
-        let model = Self::build(&mut checkpoint, recipe.names, blueprint, device)?;
+        blueprint.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
+        let model = Self::build(&mut checkpoint, blueprint, device)?;
         checkpoint.finish(recipe.spare)?;
         Ok(model)
     }
@@ -103,22 +79,19 @@ impl Composed {
     /// Builds the model of a folder's configuration with random weights.
     pub fn untrained(folder: &Path, recipe: &Recipe, seed: u64, device: &Device) -> Result<Self> {
         let blueprint = recipe.blueprint(folder)?;
-        Self::build(&mut Random::new(seed, blueprint.text.layers), recipe.names, blueprint, device)
+        Self::build(&mut Random::new(seed, blueprint.text.layers), blueprint, device)
     }
 
-    fn build(source: &mut dyn Source, names: Names, blueprint: Blueprint, device: &Device) -> Result<Self> {
+    fn build(source: &mut dyn Source, blueprint: Blueprint, device: &Device) -> Result<Self> {
         let mut keys = ParamKeys::default();
         let mut weights = Builder::new(source, &mut keys, device);
-        let tower = VitTower::build(&mut weights.within(names.tower), &blueprint.vision)?;
-        let connector = Connector::build(&mut weights.within(names.connector), blueprint.connector)?;
+        let tower = VitTower::build(&mut weights.within("vision_tower"), &blueprint.vision)?;
+        let connector = Connector::build(&mut weights.within("multi_modal_projector"), blueprint.connector)?;
         let end = match blueprint.rows {
             Rows::Plain => None,
             Rows::Ended => Some(weights.param("image_newline", [blueprint.text.width], Role::Embedding)?),
         };
-        let language = match names.language.strip_suffix('.') {
-            Some(name) => Llama::build(&mut weights.within(name), &blueprint.text)?,
-            None => Llama::build(&mut weights, &blueprint.text)?,
-        };
+        let language = Llama::build(&mut weights.within("language_model"), &blueprint.text)?;
         Ok(Self { tower, connector, end, language, blueprint })
     }
 
@@ -130,11 +103,7 @@ impl Composed {
         };
         let states = states.into_iter().zip(&self.blueprint.slots).map(|(state, &slot)| last(state, slot)).collect();
         let joined = Tensor::cat(states, 2);
-        let features = match self.blueprint.features {
-            Features::Everything => joined,
-            Features::Patches => self.tower.without_class(joined),
-        };
-        let features = hooks.tokens(Site::VisionOut, features)?;
+        let features = hooks.tokens(Site::VisionOut, self.tower.without_class(joined))?;
         let tokens = arrange(self.connector.forward(features), inputs, self.end.as_ref().map(Param::val))?;
         hooks.tokens(Site::ProjectorOut, tokens)
     }

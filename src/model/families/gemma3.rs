@@ -3,15 +3,15 @@
 
 use serde_json::Value;
 
-use super::composed::{Binding, Blueprint, Features, Names, Recipe, Rows};
-use super::{is_buffer, part};
+use super::composed::{Binding, Blueprint, Recipe, Rows};
+use super::{SIGLIP_LAYOUTS, is_spare_head, part};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::field;
 use crate::model::language::{GEMMA3, LlamaConfig};
 use crate::model::vision::{ConnectorConfig, ConnectorKind, Join, SIGLIP, VitConfig};
 
 pub const RECIPE: Recipe =
-    Recipe { read: blueprint, layouts: &super::SIGLIP_LAYOUTS, names: Names::LLAVA, spare: is_spare };
+    Recipe { read: blueprint, layouts: &SIGLIP_LAYOUTS, spare: is_spare_head };
 
 /// `config.json` of `model_type: gemma3`.
 fn blueprint(json: &Value) -> Result<Blueprint> {
@@ -37,16 +37,10 @@ fn blueprint(json: &Value) -> Result<Blueprint> {
     };
     Ok(Blueprint {
         slots: vec![vision.layers],
-        features: Features::Patches,
         rows: Rows::Plain,
         binding: Binding::Image,
         vision,
         text,
         connector,
     })
-}
-
-/// The pooling head of some files, which the language model never sees.
-fn is_spare(key: &str) -> bool {
-    is_buffer(key) || key.contains("vision_tower.head.") || key.contains("vision_tower.vision_model.head.")
 }

@@ -41,11 +41,7 @@ impl LlavaConfig {
         let mut text = LlamaConfig::from_json(&part(json, "text_config", &["llama"])?)
             .map_err(|error| error.within("text_config"))?;
         text.tied = field(json, "tie_word_embeddings", text.tied)?;
-        let slots = match json.get("vision_feature_layer") {
-            Some(Value::Array(list)) => list.iter().map(|value| slot(value, vision.layers)).collect::<Result<_>>()?,
-            Some(value) => vec![slot(value, vision.layers)?],
-            None => vec![slot(&Value::from(-2), vision.layers)?],
-        };
+        let slots = slots(json, vision.layers)?;
         let keeps_class = match field(json, "vision_feature_select_strategy", "default".to_owned())?.as_str() {
             "default" => false,
             "full" => true,
@@ -64,6 +60,15 @@ impl LlavaConfig {
             slots,
             keeps_class,
         })
+    }
+}
+
+/// `vision_feature_layer`: one or several, the last but one unless it says otherwise.
+pub(super) fn slots(json: &Value, layers: usize) -> Result<Vec<usize>> {
+    match json.get("vision_feature_layer") {
+        Some(Value::Array(list)) => list.iter().map(|value| slot(value, layers)).collect(),
+        Some(value) => Ok(vec![slot(value, layers)?]),
+        None => Ok(vec![slot(&Value::from(-2), layers)?]),
     }
 }
 

@@ -2,7 +2,11 @@
 
 mod composed;
 mod gemma3;
+mod idefics3;
+mod internvl;
 mod llava;
+mod llava_next;
+mod paligemma;
 mod qwen_vl;
 
 use std::path::Path;
@@ -24,13 +28,23 @@ pub enum Family {
     Qwen2Vl,
     Qwen25Vl,
     Gemma3,
+    Idefics3,
+    SmolVlm,
+    LlavaNext,
+    PaliGemma,
+    InternVl,
 }
 
-const FAMILIES: [(&str, Family); 4] = [
+const FAMILIES: [(&str, Family); 9] = [
     ("llava", Family::Llava),
     ("qwen2_vl", Family::Qwen2Vl),
     ("qwen2_5_vl", Family::Qwen25Vl),
     ("gemma3", Family::Gemma3),
+    ("idefics3", Family::Idefics3),
+    ("smolvlm", Family::SmolVlm),
+    ("llava_next", Family::LlavaNext),
+    ("paligemma", Family::PaliGemma),
+    ("internvl", Family::InternVl),
 ];
 
 /// The three ways in which the tensors of LLaVA and its kin are named on disk, by the release of `transformers` that wrote
@@ -74,6 +88,11 @@ const SIGLIP_LAYOUTS: [KeyLayout; 3] = layouts(
 /// Buffers that old files carry and nothing learns.
 fn is_buffer(key: &str) -> bool {
     ["rotary_emb.inv_freq", "rotary_pos_emb.inv_freq", "embeddings.position_ids"].iter().any(|name| key.ends_with(name))
+}
+
+/// Buffers, and the pooling head of some SigLIP files, which the language model never sees.
+fn is_spare_head(key: &str) -> bool {
+    is_buffer(key) || key.contains("vision_tower.head.") || key.contains("vision_tower.vision_model.head.")
 }
 
 /// A nested configuration, which must be of a kind that this family is wired for; the first if it does not say.
@@ -127,6 +146,10 @@ impl Family {
         match self {
             Self::Llava | Self::Qwen2Vl | Self::Qwen25Vl => None,
             Self::Gemma3 => Some(&gemma3::RECIPE),
+            Self::Idefics3 | Self::SmolVlm => Some(&idefics3::RECIPE),
+            Self::LlavaNext => Some(&llava_next::RECIPE),
+            Self::PaliGemma => Some(&paligemma::RECIPE),
+            Self::InternVl => Some(&internvl::RECIPE),
         }
     }
 }
