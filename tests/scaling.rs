@@ -1,6 +1,6 @@
 //! Scaling attention to the image with the bundled model: the step on the cached prompt against the whole pass.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use vlmscope::dataset::{Dataset, open};
@@ -15,6 +15,7 @@ use vlmscope::study::{BUNDLED_MODEL, shipped};
 use crate::support::program::Place;
 
 struct World {
+    folder: PathBuf,
     processor: Processor,
     model: Box<dyn VisionLanguage>,
     dataset: Box<dyn Dataset>,
@@ -29,12 +30,14 @@ impl World {
             processor: Processor::open(&folder).unwrap(),
             model: families::open(&folder, &Device::flex()).unwrap(),
             dataset: open("scenes/pairs").unwrap(),
+            folder,
         }
     }
 
     fn bench(&self) -> Bench<'_> {
         Bench {
             model: self.model.as_ref(),
+            checkpoint: &self.folder,
             processor: &self.processor,
             dataset: self.dataset.as_ref(),
             items: self.dataset.items(),

@@ -78,6 +78,11 @@ pub trait VisionLanguage: Send + Sync {
     /// The final norm alone, `[batch, rows, width]` to the same: what Hugging Face calls the last hidden state.
     fn normalise(&self, rows: Tensor<3>) -> Tensor<3>;
 
+    /// The encoder's own output, `[batch, tokens, width]`, of its last state: normalised, where the encoder does that.
+    fn finish(&self, last: Tensor<3>) -> Tensor<3> {
+        last
+    }
+
     /// The encoder's own pooled output, `[batch, width]`, from its last state, where it has one; the language model never
     /// sees it.
     fn pool(&self, _last: Tensor<3>) -> Option<Tensor<2>> {
@@ -154,6 +159,33 @@ pub trait VisionLanguage: Send + Sync {
     fn with_quirks(&self, _quirks: Quirks) -> Option<Box<dyn VisionLanguage>> {
         None
     }
+}
+
+/// Image tokens in the order of [`Inputs::image`] of all that a projector makes of an item's images, `[batch, tokens, width]`
+/// to the same width; `end` is the model's own token at the end of a row, `[width]`, where it has one.
+///
+/// # Errors
+/// A token that the projector does not make.
+pub(super) fn arrange(projected: Tensor<3>, inputs: &Inputs, end: Option<Tensor<1>>) -> Result<Tensor<3>> {
+    let [batch, tokens, width] = projected.dims();
+    let straight = |sources: &Vec<usize>| sources.iter().copied().eq(0..tokens);
+    if inputs.sources.iter().all(straight) {
+        return Ok(projected);
+    }
+    let rows = tokens + usize::from(end.is_some());
+    if inputs.sources.iter().flatten().any(|&source| source >= rows) {
+        let needed = inputs.sources.iter().flatten().max().map_or(0, |most| most + 1);
+        return Err(Error::data(format!("the prompt needs {needed} tokens of the image, the encoder makes {tokens}")));
+    }
+    let projected = match end {
+        Some(end) => Tensor::cat(vec![projected, end.reshape([1, 1, width]).repeat_dim(0, batch)], 1),
+        None => projected,
+    };
+    let chosen = inputs.sources.iter().enumerate();
+    let chosen: Vec<i64> = chosen.flat_map(|(b, of)| of.iter().map(move |&at| (b * rows + at) as i64)).collect();
+    let count = inputs.sources.first().map_or(0, Vec::len);
+    let chosen: Tensor<1, Int> = Tensor::from_data(chosen.as_slice(), &projected.device());
+    Ok(projected.reshape([batch * rows, width]).select(0, chosen).reshape([batch, count, width]))
 }
 
 /// Puts visual tokens `[batch, patches, width]` at their positions among text embeddings `[batch, tokens, width]`.

@@ -38,13 +38,10 @@ pub struct Frames {
     pub effects: bool,
     /// Whether any state was read out on its way; see [`Lens::open`].
     pub lens: bool,
-<<<<<<< HEAD
     /// Whether anything was read again after it was erased; see [`Decoded::read`].
     pub decoded: bool,
-=======
     /// Whether attention was scaled, here or elsewhere; see [`Scalings::open`].
     pub scaling: bool,
->>>>>>> data5
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -80,11 +77,8 @@ impl Frames {
             hidden: sites(folder),
             effects: folder.join("effects.parquet").exists(),
             lens: folder.join("lens.parquet").exists(),
-<<<<<<< HEAD
             decoded: folder.join("decoded.parquet").exists(),
-=======
             scaling: folder.join("scaling.parquet").exists(),
->>>>>>> data5
         })
     }
 

@@ -29,6 +29,12 @@ impl Wheels {
         let along = |axis| (0..half / 2).map(move |i| (axis, frequency(theta, 2.0 * i as f32 / half as f32)));
         Self { wheels: along(0).chain(along(1)).collect() }
     }
+
+    /// All frequencies divided by `factor`: positions stretched to a longer context.
+    pub fn slowed(mut self, factor: f32) -> Self {
+        self.wheels.iter_mut().for_each(|(_, frequency)| *frequency /= factor);
+        self
+    }
 }
 
 /// `theta^-exponent`, rounded where PyTorch rounds: the power to the nearest f32, then its inverse.

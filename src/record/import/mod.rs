@@ -212,6 +212,7 @@ fn recorded(item: &Item, record: &layout::Record, dump: &Dump, scoring: Scoring,
     let columns = Columns {
         bos: record.bos,
         image: (record.image_tokens[0]..record.image_tokens[1]).collect(),
+        aside: Vec::new(),
         last: attention.columns.saturating_sub(1),
         len: attention.columns,
     };
