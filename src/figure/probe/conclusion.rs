@@ -253,16 +253,13 @@ mod tests {
         ];
         let rows = [row("control_content", (0.9, 0.8, 1.0), Some((-0.05, 0.15)))];
         let said = at_site(&Family::all(&rows, &claims)[0]);
-        let expected = "this supports that the slot code is one of absolute positions [0.40 (0.30 to 0.50)] and refutes that the \
-                        slot code is one of order";
+        let expected = "at projector.out this supports that the slot code is one of absolute positions and refutes that the \
+                        slot code is one of order.";
         assert!(said.contains(expected) && !said.contains("undecided"), "{said}");
         let upright =
             Claim { axis: "vertical".into(), reason: "moved objects +0.01".into(), ..claim("slot_ordinal", "refuted") };
         let said = verdicts(&[&claims[1], &upright], true);
-        assert_eq!(
-            said,
-            "refutes that the slot code is one of order [horizontal 0.40 (0.30 to 0.50); vertical moved objects +0.01]"
-        );
+        assert_eq!(said, "refutes that the slot code is one of order (horizontal; vertical: moved objects +0.01)");
     }
 
     #[test]

@@ -114,10 +114,12 @@ impl<'a> Family<'a> {
         distinct([self.site()].into_iter().chain(last))
     }
 
-    /// Those at which something could be judged, in the order of depth.
+    /// Those at which something could be judged, in the order of depth; all where nothing could.
     fn numbered(&self) -> Vec<&'a str> {
-        let of = |place: &Place| self.rows.iter().any(|row| row.site == place.site && row.value.is_some());
-        self.places().into_iter().filter(of).map(|place| place.site).collect()
+        let of = |site: &&str| self.rows.iter().any(|row| row.site == *site && row.value.is_some());
+        let all: Vec<&str> = self.places().into_iter().map(|place| place.site).collect();
+        let numbered: Vec<&str> = all.iter().copied().filter(of).collect();
+        if numbered.is_empty() { all } else { numbered }
     }
 
     /// The number of one group at every site, in the order of depth.
