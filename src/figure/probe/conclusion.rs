@@ -9,8 +9,15 @@ use super::family::Family;
 use super::rows::{Claim, Measure};
 use super::wording;
 
-/// The controls that decide: they hold everything that gives a label away without the network.
-pub const DECIDING: [&str; 3] = ["control_content", "control_location", "geometry_only"];
+/// The controls that decide: they hold everything that gives a label away without the network. A coordinate *is* geometry, and
+/// is given away by nothing else: whether it can be read is asked of permuted images.
+pub fn deciding(target: &str) -> &'static [&'static str] {
+    match target {
+        "abs_xy" => &["shuffled"],
+        _ => &["control_content", "control_location", "geometry_only"],
+    }
+}
+
 /// Controls that do not decide, but that a reader has to know of where they reach as far.
 const TELLING: [&str; 2] = ["untrained", "pixels"];
 
@@ -132,9 +139,9 @@ fn by_margins(family: &Family) -> String {
     };
     let several = family.axes().len() > 1;
     let on = |row: &Measure| if several { format!(" ({})", row.axis) } else { String::new() };
-    let deciding: Vec<(&Measure, Estimate, (f64, f64))> =
-        DECIDING.into_iter().flat_map(here).filter_map(with_margin).collect();
-    let ends: Vec<(f64, f64)> = deciding.iter().map(|(.., ends)| *ends).collect();
+    let decided: Vec<(&Measure, Estimate, (f64, f64))> =
+        deciding(family.target).iter().flat_map(|kind| here(kind)).filter_map(with_margin).collect();
+    let ends: Vec<(f64, f64)> = decided.iter().map(|(.., ends)| *ends).collect();
     let lost = here("shift_ordinal").find(|row| {
         let high = row.control.and_then(|control| control.interval).map(|(_, high)| high);
         high.zip(row.chance).is_some_and(|(high, chance)| high <= chance)
@@ -143,7 +150,7 @@ fn by_margins(family: &Family) -> String {
     let end = |(_, _, (low, high)): &&(&Measure, Estimate, (f64, f64))| {
         if verdict == Verdict::Refutes { *high } else { *low }
     };
-    let smallest = deciding.iter().min_by(|a, b| end(a).total_cmp(&end(b)));
+    let smallest = decided.iter().min_by(|a, b| end(a).total_cmp(&end(b)));
     let because = match (lost, smallest) {
         (Some(row), _) => format!(
             "after a shift {} is left by order{}, no more than chance",

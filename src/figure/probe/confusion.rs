@@ -67,13 +67,15 @@ pub fn figure(
     } else {
         ""
     };
+    let shifted = counts.iter().any(|count| count.variant != "original");
+    let (title, sentence) =
+        if shifted { (" under a shift", sentence(family, site)) } else { ("", "No image was shifted.".into()) };
     Ok(Some(Ok(Figure {
         name: format!("probe-{}-confusion", family.name),
-        title: format!("Probe “{}”: true and predicted {} under a shift", family.name, noun(family)),
+        title: format!("Probe “{}”: true and predicted {}{title}", family.name, noun(family)),
         caption: format!(
             "Predictions at {site} for test images, of which the numbers say how many; each row adds up to one. Rows: true by \
-             order, and so framed; columns: predicted.{places} {}",
-            sentence(family, site)
+             order, and so framed; columns: predicted.{places} {sentence}"
         ),
         keys,
         rows: Row::grid(columns, 190.0, panels),

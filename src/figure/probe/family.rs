@@ -199,6 +199,28 @@ impl<'a> Family<'a> {
         self.claims.iter().filter(here).copied().collect()
     }
 
+    /// The sites, in the order of depth, at which a claim got each verdict, on the group that stands for all.
+    pub fn course(&self, claim: &str, axis: &str, group: &str, verdict: &str) -> Vec<&'a str> {
+        let judged = |site: &&str| {
+            let here = |one: &&Claim| one.claim == claim && one.axis == axis && one.group == group && one.site == *site;
+            self.claims.iter().any(|one| here(one) && one.verdict == verdict)
+        };
+        self.places().into_iter().map(|place| place.site).filter(judged).collect()
+    }
+
+    /// "vision.0.resid to lm.2.resid, lm.4.resid": sites, those that follow one another as a stretch.
+    pub fn stretches(&self, sites: &[&str]) -> String {
+        let places = self.places();
+        let number = |site: &str| places.iter().position(|place| place.site == site).unwrap_or(usize::MAX);
+        let parts = sites.chunk_by(|a, b| number(b) == number(a).wrapping_add(1));
+        let says = |part: &[&str]| match part {
+            [first, .., last] => format!("{first} to {last}"),
+            [only] => (*only).to_owned(),
+            [] => String::new(),
+        };
+        parts.map(says).collect::<Vec<_>>().join(", ")
+    }
+
     /// The claims that hold one tower against another.
     pub fn comparisons(&self) -> Vec<&'a Claim> {
         self.claims.iter().filter(|claim| claim.site == CHOSEN).copied().collect()
@@ -266,6 +288,7 @@ pub fn depth_axis(places: &[Place]) -> Axis {
 
 #[cfg(test)]
 mod tests {
+    use super::super::synthetic::measure;
     use super::*;
 
     #[test]
@@ -286,6 +309,21 @@ mod tests {
         );
         let ticks: Vec<_> = axis.ticks.iter().map(|tick| (tick.at, tick.label.as_str())).collect();
         assert_eq!(ticks, [(1.0, "0"), (2.0, "1"), (3.0, "out"), (5.0, "0")]);
+    }
+
+    #[test]
+    fn sites_that_follow_one_another_are_a_stretch() {
+        let at = |depth: i64, site: &str| Measure { depth, site: site.into(), ..measure("slot", site, "objects") };
+        let rows: Vec<Measure> = ["vision.0.resid", "vision.1.resid", "projector.out", "lm.0.resid"]
+            .iter()
+            .zip(0..)
+            .map(|(s, d)| at(d, s))
+            .collect();
+        let family = &Family::all(&rows, &[])[0];
+        assert_eq!(
+            family.stretches(&["vision.0.resid", "vision.1.resid", "lm.0.resid"]),
+            "vision.0.resid to vision.1.resid, lm.0.resid"
+        );
     }
 
     #[test]
