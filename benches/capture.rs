@@ -61,6 +61,7 @@ fn main() -> Result<()> {
         ids: Tensor::from_data(TensorData::new(ids, [1, TOKENS]), &device),
         lengths: vec![TOKENS],
         image: vec![(1..=PATCHES).collect()],
+        sources: vec![(0..PATCHES).collect()],
     };
 
     let sites: Vec<Site> = (0..LAYERS).map(Site::LmAttn).collect();

@@ -108,7 +108,7 @@ fn a_video_is_prepared_as_transformers_does() {
         let sizes = reference.ids("in.video_grid_thw").unwrap();
         let grid = prepared.map.geometry.grid;
         assert_eq!((sizes[0], sizes[1], sizes[2]), (2, 2 * grid.rows as u32, 2 * grid.cols as u32), "{name}");
-        assert_eq!(prepared.map.image.len(), 2 * grid.count());
+        assert_eq!(prepared.map.visual().len(), 2 * grid.count());
 
         let model = model(name);
         let patching = model.patching().unwrap();
@@ -134,7 +134,7 @@ fn time_is_a_knob_of_the_second_and_a_half_only() {
             let prepared = processor.ask(clip, QUESTION, &[]).unwrap();
             let inputs = Inputs::collate(&[&prepared], &Device::flex()).unwrap();
             let positions = model.positions(&inputs).unwrap().remove(0);
-            let (first, last) = (prepared.map.image[0], *prepared.map.image.last().unwrap());
+            let (first, last) = (prepared.map.image[0], *prepared.map.visual().last().unwrap());
             positions[last][0] - positions[first][0]
         };
         // Two units a second, two frames a group: 1.5 seconds a frame are 6 units a group.
@@ -192,7 +192,7 @@ fn a_dot_shows_in_the_token_that_the_map_says() {
             assert_eq!(before.len() / grid.count(), 48);
             let (mut hits, mut flips, mut dots) = (0, 0, 0);
             for (index, patch) in grid.patches().enumerate() {
-                let rect = picture.geometry.patch_rect(patch);
+                let rect = picture.main.geometry.patch_rect(patch);
                 let mut dotted = blank.clone();
                 for (x, y, pixel) in dotted.enumerate_pixels_mut() {
                     let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);

@@ -29,5 +29,9 @@ mod processor;
 mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
+/// Answers recorded elsewhere at several scalings.
+mod replay;
+/// Attention scaled: the step on the cached prompt is the whole pass.
+mod scaling;
 /// The walk: rows on demand, padding, hooks.
 mod walk;

@@ -21,6 +21,7 @@ mod params;
 #[cfg(test)]
 mod planted;
 pub mod probe;
+pub mod scaling;
 pub mod scoring;
 mod table;
 
@@ -138,6 +139,9 @@ pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBu
     }
     if frames.lens {
         written.extend(lens::run(&frames, params, &run_dir.join("tables"))?);
+    }
+    if frames.scaling {
+        written.extend(scaling::run(&frames, params, &run_dir.join("tables"))?);
     }
     Ok(written)
 }

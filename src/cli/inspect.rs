@@ -26,7 +26,7 @@ pub fn run(args: &Inspect) -> Result<Done> {
     let model = families::open(&args.model, &Compute::Cpu.open()?)?;
     let processor = Processor::open(&args.model)?;
     let square = processor.picture(&image::RgbImage::new(64, 64))?;
-    let (grid, [_, channels, height, width]) = (square.geometry.grid, square.pixel_shape);
+    let (grid, [_, channels, height, width]) = (square.main.geometry.grid, square.pixel_shape);
     let sites = model.sites().len();
     if args.json {
         println!(

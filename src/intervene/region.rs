@@ -71,10 +71,13 @@ impl Region {
             return matched.drawn(site, prompt, pair, seed);
         }
         if self == Self::All {
-            let patches = prompt.layout.geometry.grid.count();
-            let merge = merge(site, prompt);
-            let image = class_tokens(site, merge) + patches * merge * merge;
-            let count = if is_image_only(site) { image } else { prompt.prepared.map.len };
+            let layout = &prompt.layout;
+            let count = match site {
+                Site::VisionResid(_) => layout.mosaic.encoder_tokens(),
+                Site::VisionOut => layout.mosaic.encoder_out_tokens(),
+                Site::ProjectorOut => layout.visual,
+                _ => prompt.prepared.map.len,
+            };
             return (0..count).collect();
         }
         let groups: Option<Vec<Vec<usize>>> =
@@ -122,12 +125,14 @@ pub fn group_at(group: Group, site: Site, prompt: &Prompt) -> Option<Vec<usize>>
 /// Where a place stands along the token axis of a site: one position, or all patches that an encoder merges into the token;
 /// `None` for words at sites of image patches.
 pub fn positions(place: Place, site: Site, prompt: &Prompt) -> Option<Vec<usize>> {
-    if !is_image_only(site) {
-        return Some(vec![place.position(&prompt.layout)]);
+    let layout = &prompt.layout;
+    match site {
+        Site::VisionResid(_) => place.patch().map(|patch| layout.mosaic.in_encoder(patch)),
+        Site::VisionOut => place.patch().map(|patch| layout.mosaic.in_encoder_out(patch)),
+        // The finest view comes first, row by row.
+        Site::ProjectorOut => place.patch().map(|patch| vec![patch.row * layout.geometry.grid.cols + patch.col]),
+        _ => Some(vec![place.position(layout)]),
     }
-    let merge = merge(site, prompt);
-    let before = class_tokens(site, merge);
-    place.patch().map(|patch| prompt.layout.geometry.grid.finer(patch, merge).map(|at| before + at).collect())
 }
 
 /// The one position of a place; `None` also where an encoder merges several patches into the token.
@@ -136,16 +141,6 @@ pub fn position(place: Place, site: Site, prompt: &Prompt) -> Option<usize> {
         [one] => Some(*one),
         _ => None,
     }
-}
-
-/// How many patches to a side the site has where the language model has one image token.
-fn merge(site: Site, prompt: &Prompt) -> usize {
-    if site == Site::ProjectorOut { 1 } else { prompt.layout.merge }
-}
-
-/// Tokens before the patches at a site of the image tower; encoders that merge patches have none.
-fn class_tokens(site: Site, merge: usize) -> usize {
-    usize::from(matches!(site, Site::VisionResid(_)) && merge == 1)
 }
 
 /// Whether the tokens of a site are image patches alone, not a whole prompt.

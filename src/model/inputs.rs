@@ -8,7 +8,7 @@ use crate::processor::Prepared;
 /// Prepared items, padded on the right to the longest. A causal decoder never looks right, so padding changes nothing.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    /// `[batch, frames, 3, height, width]`; a still image is one frame.
+    /// `[batch, images, 3, height, width]`: frames of a video, tiles of an image, else one.
     pub pixels: Tensor<5>,
     /// Seconds from one frame to the next, of each item.
     pub frame_seconds: Vec<f64>,
@@ -16,21 +16,33 @@ pub struct Inputs {
     pub ids: Tensor<2, Int>,
     /// Tokens of each item.
     pub lengths: Vec<usize>,
-    /// Positions of each item's image tokens, in the order of the visual tokens.
+    /// Positions of each item's image tokens, in the order of the visual tokens: the finest view row by row, then other views,
+    /// then tokens that show nothing.
     pub image: Vec<Vec<usize>>,
+    /// Of each visual token, which of the tokens that the projector makes of all the item's images it is; one beyond them: the
+    /// model's own end of a row.
+    pub sources: Vec<Vec<usize>>,
 }
 
 impl Inputs {
     /// Stacks items whose pixels have one shape.
     ///
     /// # Errors
-    /// No items, or items of different pixel shapes.
+    /// No items, or items of different pixel shapes or numbers of image tokens.
     pub fn collate(items: &[&Prepared], device: &Device) -> Result<Self> {
         let first = items.first().ok_or_else(|| Error::data("an empty batch"))?;
         if let Some(other) = items.iter().find(|item| item.pixel_shape != first.pixel_shape) {
             return Err(Error::data(format!(
-                "a batch mixes images of {:?} and {:?} (frames, channels, height, width)",
+                "a batch mixes images of {:?} and {:?} (images, channels, height, width)",
                 first.pixel_shape, other.pixel_shape
+            )));
+        }
+        let image: Vec<Vec<usize>> = items.iter().map(|item| item.map.visual()).collect();
+        if let Some(other) = image.iter().find(|tokens| tokens.len() != image[0].len()) {
+            return Err(Error::data(format!(
+                "a batch mixes images of {} and of {} tokens",
+                image[0].len(),
+                other.len()
             )));
         }
         let lengths: Vec<usize> = items.iter().map(|item| item.ids.len()).collect();
@@ -45,7 +57,8 @@ impl Inputs {
             pixels: Tensor::from_data(TensorData::new(pixels, [items.len(), frames, channels, height, width]), device),
             frame_seconds: items.iter().map(|item| item.frame_seconds).collect(),
             ids: Tensor::from_data(TensorData::new(ids, [items.len(), tokens]), device),
-            image: items.iter().map(|item| item.map.image.clone()).collect(),
+            image,
+            sources: items.iter().map(|item| item.map.sources()).collect(),
             lengths,
         })
     }
@@ -60,6 +73,7 @@ impl Inputs {
             ids: self.ids.clone().select(0, index),
             lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
             image: rows.iter().map(|&row| self.image[row].clone()).collect(),
+            sources: rows.iter().map(|&row| self.sources[row].clone()).collect(),
         }
     }
 
@@ -67,13 +81,13 @@ impl Inputs {
         self.lengths.len()
     }
 
-    /// The pixels of still images, `[batch, 3, height, width]`.
+    /// The pixels of still images, `[batch, 1, 3, height, width]`.
     ///
     /// # Errors
     /// Several frames an item.
-    pub fn stills(&self) -> Result<Tensor<4>> {
+    pub fn still(&self) -> Result<Tensor<5>> {
         match self.pixels.dims() {
-            [_, 1, ..] => Ok(self.pixels.clone().squeeze_dim(1)),
+            [_, 1, ..] => Ok(self.pixels.clone()),
             [_, frames, ..] => Err(Error::data(format!("this model reads single images, not {frames} frames"))),
         }
     }

@@ -5,18 +5,19 @@
 //! | name | what it is | compared with |
 //! |---|---|---|
 //! | `in.input_ids` `[1, tokens]` | prompt, image token repeated | our chat template and tokenizer |
-//! | `in.pixel_values` `[1, 3, h, w]` | processed image | our processor, on `input.png` beside the file |
+//! | `in.pixel_values` `[images, 3, h, w]`, `[1, images, 3, h, w]` | processed image | our processor, on `input.png` beside the file |
 //! | `out.hidden.N` | N = 0 embeddings, N = 1..L-1 after layer N-1, N = L after the final norm | `lm.N.resid` |
 //! | `out.attn.N` `[1, heads, query, key]` | after softmax | `lm.N.attn` |
 //! | `out.logits` `[1, tokens, vocabulary]` | | `logits` |
 //! | `out.generate` `[1, tokens + n]` | prompt and greedy continuation, ends ignored | greedy generation |
-//! | `out.image_hidden_states`, `cap.*multi_modal_projector` | | `projector.out` |
-//! | `cap.*vision_tower.last_hidden_state`, `.pooler_output` | | the tower's last state, its pooled output |
+//! | `out.image_hidden_states` | in the order of the prompt | `projector.out` |
+//! | `cap.*multi_modal_projector`, `cap.*connector` | image after image | `projector.out`, as much as becomes a token |
+//! | `cap.*vision_{tower,model}.last_hidden_state`, `.pooler_output` | | the tower's own output, its pooled output |
 //! | `in.pixel_values` `[patches, values]`, `in.image_grid_thw` | towers of any size; the same with `_videos`, `video_` | the same pixels |
 //! | `cap.*visual.last_hidden_state`, `.merger`; `cap.*visual`, `.pooler_output` | in window order; row by row | the tower's last state, `projector.out`; `projector.out` |
 //! | `attn.*visual.blocks.N.attn.W` | window W of layer N | `vision.N.attn` |
 //! | `position_ids` `[3, 1, tokens]`, `rope_delta`, `grid` | in `ref_mrope.safetensors` | positions for the rotary embedding |
-//! | `attn.*vision_tower*layers.N.*`, `attn.*language_model*layers.N.*` | after softmax | `vision.N.attn`, `lm.N.attn` |
+//! | `attn.*vision_{tower,model}*layers.N.*`, `attn.*{language,text}_model*layers.N.*` | after softmax | `vision.N.attn`, `lm.N.attn` |
 //!
 //! The model is fed the reference's own ids and pixels, so that a difference in the processor cannot hide one in the model.
 
@@ -29,10 +30,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::VisionLanguage;
-use crate::processor::Processor;
 use crate::processor::resample::Resampler;
+use crate::processor::{Picture, Processor};
 pub use reference::Reference;
-use trace::Trace;
+use trace::{Found, Trace};
 
 /// One compared tensor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,21 +83,27 @@ pub fn verify(
 ) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     check_processor(model, processor, reference, image, &mut verdict)?;
-    let walked = verify_model(model, &processor.visual_token_ids(), reference, tolerance)?;
+    let picture = match (image, reference.holds("in.pixel_values")) {
+        (Some(image), true) => Some(processor.picture(&crate::dataset::image_file::open_rgb(image)?)?),
+        _ => None,
+    };
+    let walked = verify_model(model, &processor.visual_token_ids(), picture.as_ref(), reference, tolerance)?;
     verdict.compared.extend(walked.compared);
     verdict.skipped.extend(walked.skipped);
     Ok(verdict)
 }
 
-/// Compares what the model makes of the reference's own inputs. `visual` are the ids that stand for images and videos.
+/// Compares what the model makes of the reference's own inputs. `visual` are the ids that stand for images and videos;
+/// `picture` says what each image token shows, which a model of several views must know.
 pub fn verify_model(
     model: &dyn VisionLanguage,
     visual: &[u32],
+    picture: Option<&Picture>,
     reference: &Reference,
     tolerance: f64,
 ) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let trace = Trace::of(model, visual, reference)?;
+    let trace = Trace::of(model, visual, picture, reference)?;
     let mut names: Vec<&str> = reference.names().filter(|name| !name.starts_with("in.")).collect();
     names.sort_by_key(|name| place(name));
     for name in names {
@@ -120,17 +127,20 @@ pub fn verify_model(
         }
         match trace.find(name) {
             None => verdict.skipped.push((name.to_owned(), "nothing here corresponds to it".to_owned())),
-            Some(tensor) => {
-                let expected = reference.floats(name)?;
-                let shape = reference.shape(name);
-                if expected.len() != tensor.len() {
+            Some(Found { values, rows }) => {
+                let (all, shape) = (reference.floats(name)?, reference.shape(name));
+                let expected = match rows {
+                    Some(rows) => pick(&all, shape.last().copied().unwrap_or(1), &rows),
+                    None => all,
+                };
+                if expected.len() != values.len() {
                     return Err(Error::data(format!(
                         "reference tensor `{name}` has shape {shape:?}, ours holds {} values",
-                        tensor.len()
+                        values.len()
                     ))
                     .with_help("was the reference made from this checkpoint?"));
                 }
-                let worst = worst(&expected, &tensor);
+                let worst = worst(&expected, &values);
                 verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance });
             }
         }
@@ -138,10 +148,15 @@ pub fn verify_model(
     Ok(verdict)
 }
 
+/// These rows of a matrix; none of those that it does not have.
+fn pick(matrix: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
+    rows.iter().flat_map(|row| matrix.get(row * width..(row + 1) * width).unwrap_or_default()).copied().collect()
+}
+
 /// Where in the walk a tensor arises, so that the first difference is the cause of the later ones.
 fn place(name: &str) -> (u8, usize) {
     let number = || name.rsplit('.').find_map(|part| part.parse().ok()).unwrap_or(0);
-    let blocks = if name.contains(".layers.") { ".layers." } else { ".blocks." };
+    let blocks = [".layers.", ".layer."].into_iter().find(|part| name.contains(part)).unwrap_or(".blocks.");
     let layer = || name.split(blocks).nth(1).and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
     match name {
         "out.logits" => (4, 0),
@@ -150,8 +165,13 @@ fn place(name: &str) -> (u8, usize) {
         // Attention of layer l lies between the states l and l + 1.
         _ if name.starts_with("out.hidden.") => (3, 2 * number()),
         _ if name.starts_with("out.attn.") => (3, 2 * number() + 1),
-        _ if name.contains("language_model") => (3, 2 * layer() + 1),
-        _ if name.contains("multi_modal_projector") || name.ends_with("visual.merger") => (2, 0),
+        _ if name.contains("language_model") || name.contains("text_model") => (3, 2 * layer() + 1),
+        _ if name.contains("multi_modal_projector")
+            || name.ends_with("connector")
+            || name.ends_with("visual.merger") =>
+        {
+            (2, 0)
+        }
         _ if name.contains(blocks) => (0, layer()),
         _ => (1, 0),
     }
@@ -165,26 +185,39 @@ fn check_processor(
     verdict: &mut Verdict,
 ) -> Result<()> {
     let expected = reference.ids("in.input_ids")?;
+    let (Some(image), true) = (image, reference.holds("in.pixel_values")) else {
+        verdict
+            .skipped
+            .push(("in.input_ids and in.pixel_values".to_owned(), "no image beside the reference".to_owned()));
+        return Ok(());
+    };
+    let image = crate::dataset::image_file::open_rgb(image)?;
     let question = match reference.question() {
         Some(question) => Some(question.to_owned()),
         None => processor.question_of(&expected)?,
     };
-    let (Some(question), Some(image), true) = (question, image, reference.holds("in.pixel_values")) else {
-        let why = "no image beside the reference, or a prompt that the chat template cannot make about one";
-        verdict.skipped.push(("in.input_ids and in.pixel_values from image and question".to_owned(), why.to_owned()));
-        return Ok(());
-    };
-    let image = crate::dataset::image_file::open_rgb(image)?;
-    let prepared = processor.prepare(&image, &question, &[])?;
-    let differing = expected.iter().zip(&prepared.ids).filter(|(a, b)| a != b).count();
-    verdict.compared.push(Comparison {
-        name: "in.input_ids".to_owned(),
-        shape: reference.shape("in.input_ids"),
-        worst: (differing + expected.len().abs_diff(prepared.ids.len())) as f64,
-        tolerance: 0.0,
-    });
+    match question {
+        None => {
+            let why = "a prompt that the chat template cannot make about an image".to_owned();
+            verdict.skipped.push(("in.input_ids".to_owned(), why));
+        }
+        Some(question) => {
+            let ids = processor.prepare(&image, &question, &[])?.ids;
+            let differing = expected.iter().zip(&ids).filter(|(a, b)| a != b).count();
+            verdict.compared.push(Comparison {
+                name: "in.input_ids".to_owned(),
+                shape: reference.shape("in.input_ids"),
+                worst: (differing + expected.len().abs_diff(ids.len())) as f64,
+                tolerance: 0.0,
+            });
+        }
+    }
+    let picture = processor.picture(&image)?;
     let (pixels, [_, frames, ..]) = trace::pixels(model, reference)?;
-    let apart = |ours: &[f32]| pixels_apart(&pixels, &ours.repeat(frames), frames, processor.pixel_std());
+    // A still image is as many equal frames as the model takes at once.
+    let [ours, ..] = picture.pixel_shape;
+    let times = frames / ours.max(1);
+    let apart = |ours: &[f32]| pixels_apart(&pixels, &ours.repeat(times), frames, processor.pixel_std());
     let row = |name: &str, worst| Comparison {
         name: name.to_owned(),
         shape: reference.shape("in.pixel_values"),
@@ -192,7 +225,7 @@ fn check_processor(
         tolerance: PIXEL_STEP,
     };
     // Which library resized, the reference does not say: the first that fits is named where it is not our own.
-    let mut rows = vec![row("in.pixel_values", apart(&prepared.pixels))];
+    let mut rows = vec![row("in.pixel_values", apart(&picture.pixels))];
     for resampler in Resampler::ALL.into_iter().filter(|other| *other != Resampler::default()) {
         let picture = processor.picture_resized_by(&image, resampler)?;
         rows.push(row(&format!("in.pixel_values (resized by {})", resampler.name()), apart(&picture.pixels)));

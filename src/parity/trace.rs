@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::language::{Position, farthest};
 use crate::model::vision::{PatchGrid, Patching};
 use crate::model::{Hook, Hooks, Inputs, Rows, Site, VisionLanguage};
+use crate::processor::Picture;
 
 /// One forward pass on the reference's inputs.
 pub(super) struct Trace {
@@ -23,6 +24,24 @@ pub(super) struct Trace {
     pooled: Option<Vec<f32>>,
     positions: Vec<Position>,
     patches: Option<Patches>,
+    /// Images of the encoder, and all their tokens.
+    images: usize,
+    tower_tokens: usize,
+    /// Whether the model puts a token of its own at the end of each row.
+    ends_rows: bool,
+}
+
+/// Our values for a tensor of the reference.
+pub(super) struct Found<'t> {
+    pub values: Cow<'t, [f32]>,
+    /// Which rows of the reference's they are, where the model drops others.
+    pub rows: Option<Vec<usize>>,
+}
+
+impl<'t> Found<'t> {
+    fn whole(values: impl Into<Cow<'t, [f32]>>) -> Self {
+        Self { values: values.into(), rows: None }
+    }
 }
 
 /// The patches of an encoder of any size, whose states the reference lists in an order of its own.
@@ -32,8 +51,14 @@ struct Patches {
 }
 
 impl Trace {
-    pub(super) fn of(model: &dyn VisionLanguage, visual: &[u32], reference: &Reference) -> Result<Self> {
-        let inputs = inputs(model, visual, reference)?;
+    /// `visual` are the ids that stand for images; `picture` says what each shows, where the reference's image is at hand.
+    pub(super) fn of(
+        model: &dyn VisionLanguage,
+        visual: &[u32],
+        picture: Option<&Picture>,
+        reference: &Reference,
+    ) -> Result<Self> {
+        let inputs = inputs(model, visual, picture, reference)?;
         let patches = patches(model, reference)?;
         let mut keep = Keep { sites: model.sites().iter().map(|spec| spec.site).collect(), kept: HashMap::new() };
         let hooks = &mut Hooks::one(&mut keep);
@@ -51,7 +76,10 @@ impl Trace {
             depth: model.depth(),
             normalised: values(model.normalise(stream.residual)),
             logits,
-            tower: values(last.clone()),
+            tower: values(model.finish(last.clone())),
+            images: inputs.pixels.dims()[1],
+            tower_tokens: last.dims()[1],
+            ends_rows: picture.is_some_and(Picture::ends_rows),
             pooled: model.pool(last.clone()).map(values),
             positions: model.positions(&inputs)?.into_iter().flatten().collect(),
             patches,
@@ -61,35 +89,79 @@ impl Trace {
     }
 
     /// Our values for a tensor of the reference, by its name.
-    pub(super) fn find(&self, name: &str) -> Option<Cow<'_, [f32]>> {
+    pub(super) fn find(&self, name: &str) -> Option<Found<'_>> {
         if let Some(found) = self.patches.as_ref().and_then(|patches| self.find_patches(patches, name)) {
-            return Some(found);
+            return Some(Found::whole(found));
         }
-        let site = |site| self.sites.get(&site).map(|values| Cow::Borrowed(values.as_slice()));
+        let site = |site| self.sites.get(&site).map(|values| Found::whole(values.as_slice()));
         if name == "out.logits" {
-            return Some(Cow::Borrowed(&self.logits));
+            return Some(Found::whole(self.logits.as_slice()));
         }
-        if name == "out.image_hidden_states" || name.ends_with("multi_modal_projector") {
-            return site(Site::ProjectorOut);
+        if name == "out.image_hidden_states" {
+            return Some(Found::whole(self.in_order_of(&self.inputs.image)?));
+        }
+        if name.ends_with("multi_modal_projector") || name.ends_with("connector") {
+            return self.projected();
         }
         if name.ends_with("last_hidden_state") {
-            return Some(Cow::Borrowed(&self.tower));
+            return Some(Found::whole(self.tower.as_slice()));
         }
         if name.ends_with("pooler_output") {
-            return self.pooled.as_deref().map(Cow::Borrowed);
+            return self.pooled.as_deref().map(Found::whole);
         }
         if let Some(n) = name.strip_prefix("out.hidden.").and_then(|n| n.parse().ok()) {
-            return if n == self.depth { Some(Cow::Borrowed(&self.normalised)) } else { site(Site::LmResid(n)) };
+            return if n == self.depth {
+                Some(Found::whole(self.normalised.as_slice()))
+            } else {
+                site(Site::LmResid(n))
+            };
         }
         if let Some(n) = name.strip_prefix("out.attn.").and_then(|n| n.parse().ok()) {
             return site(Site::LmAttn(n));
         }
-        let layer = name.split(".layers.").nth(1)?.split('.').next()?.parse().ok()?;
-        match (name.contains("vision_tower"), name.contains("language_model")) {
-            (true, _) => site(Site::VisionAttn(layer)),
+        let layer = name.split(".layers.").nth(1).or_else(|| name.split(".layer.").nth(1))?;
+        let layer = layer.split('.').next()?.parse().ok()?;
+        let is = |names: [&str; 2]| names.iter().any(|part| name.contains(part));
+        match (is(["vision_tower", "vision_model"]), is(["language_model", "text_model"])) {
+            (true, _) => self.sites.get(&Site::VisionAttn(layer)).map(|weights| Found::whole(self.by_image(weights))),
             (_, true) => site(Site::LmAttn(layer)),
             _ => None,
         }
+    }
+
+    /// Image tokens sorted by these numbers.
+    fn in_order_of(&self, keys: &[Vec<usize>]) -> Option<Vec<f32>> {
+        let (tokens, keys) = (self.sites.get(&Site::ProjectorOut)?, keys.first()?);
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_by_key(|&token| keys[token]);
+        Some(rows(tokens, keys.len(), order.into_iter()))
+    }
+
+    /// What the projector makes, image after image: all that becomes a token of the prompt.
+    fn projected(&self) -> Option<Found<'_>> {
+        let mut sources = self.inputs.sources.first()?.clone();
+        sources.sort_unstable();
+        let tokens = self.in_order_of(&self.inputs.sources)?;
+        let width = tokens.len() / sources.len().max(1);
+        // The model's own end of a row, several times the same, is none of the projector's.
+        sources.dedup();
+        let own = sources.len() - usize::from(self.ends_rows);
+        Some(Found { values: tokens[..own * width].to_vec().into(), rows: Some(sources[..own].to_vec()) })
+    }
+
+    /// Attention of the encoder, image after image.
+    fn by_image<'m>(&self, weights: &'m [f32]) -> Cow<'m, [f32]> {
+        if self.images == 1 || self.patches.is_some() {
+            return weights.into();
+        }
+        let tokens = self.tower_tokens;
+        let each = tokens / self.images;
+        let image = |n: usize| {
+            let own: Vec<usize> = (n * each..(n + 1) * each).collect();
+            let heads = weights.chunks_exact(tokens * tokens);
+            heads.flat_map(|head| square(head, tokens, &own).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        (0..self.images).flat_map(image).collect::<Vec<_>>().into()
     }
 
     /// The states of patches, in the reference's order.
@@ -160,7 +232,12 @@ fn square<'m>(matrix: &'m [f32], count: usize, of: &'m [usize]) -> impl Iterator
 }
 
 /// The reference's own ids and pixels.
-fn inputs(model: &dyn VisionLanguage, visual: &[u32], reference: &Reference) -> Result<Inputs> {
+fn inputs(
+    model: &dyn VisionLanguage,
+    visual: &[u32],
+    picture: Option<&Picture>,
+    reference: &Reference,
+) -> Result<Inputs> {
     let ids = reference.ids("in.input_ids")?;
     let (pixels, shape) = pixels(model, reference)?;
     let frames_a_group = model.patching().map_or(1, |patching| patching.frames);
@@ -170,16 +247,21 @@ fn inputs(model: &dyn VisionLanguage, visual: &[u32], reference: &Reference) -> 
     };
     let flat: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
     let device = &model.device();
+    let places: Vec<usize> = (0..ids.len()).filter(|&i| visual.contains(&ids[i])).collect();
+    // What the reference's image shows is known only if it has as many tokens as the prompt.
+    let arranged = picture.map(Picture::arranged).filter(|arranged| arranged.len() == places.len());
+    let arranged = arranged.unwrap_or_else(|| (0..places.len()).map(|token| (token, token)).collect());
     Ok(Inputs {
         pixels: Tensor::from_data(TensorData::new(pixels, shape), device),
         frame_seconds: vec![seconds / frames_a_group as f64],
         lengths: vec![flat.len()],
         ids: Tensor::from_data(TensorData::new(flat, [1, ids.len()]), device),
-        image: vec![(0..ids.len()).filter(|&i| visual.contains(&ids[i])).collect()],
+        image: vec![arranged.iter().map(|&(token, _)| places[token]).collect()],
+        sources: vec![arranged.iter().map(|&(_, source)| source).collect()],
     })
 }
 
-/// The reference's pixels as `[1, frames, 3, height, width]`.
+/// The reference's pixels as `[1, images, 3, height, width]`.
 pub(super) fn pixels(model: &dyn VisionLanguage, reference: &Reference) -> Result<(Vec<f32>, [usize; 5])> {
     let (name, _) = reference.pixels().ok_or_else(|| Error::data("the reference has no pixels"))?;
     let (values, shape) = (reference.floats(name)?, reference.shape(name));
@@ -193,9 +275,11 @@ pub(super) fn pixels(model: &dyn VisionLanguage, reference: &Reference) -> Resul
         }
         return Ok((patching.frames_of(&values, 3, grid), shape));
     }
-    match shape.as_slice() {
-        &[1, channels, height, width] => Ok((values, [1, 1, channels, height, width])),
-        _ => wrong("[1, 3, height, width]"),
+    match *shape.as_slice() {
+        [images, channels, height, width] | [1, images, channels, height, width] => {
+            Ok((values, [1, images, channels, height, width]))
+        }
+        _ => wrong("[images, 3, height, width], or the same with a 1 before it"),
     }
 }
 

@@ -5,7 +5,7 @@
 //! | `last` | the last of the prompt |
 //! | `text` | question and template: neither image nor BOS nor last |
 //! | `word_K` | the last token of object K's name in the question |
-//! | `image` | every image patch |
+//! | `image` | every image patch; of an image with several views, of the finest |
 //! | `object_K`, `objects` | the patches that object K, or any object, touches |
 //! | `ring_K`, `ring_K_W` | what lies within W patches (1) of object K, objects left out |
 //! | `strip_K` | the columns (or rows) of the image around object K; see [`Layout::strip`] |
@@ -222,7 +222,7 @@ impl std::fmt::Display for Group {
 mod tests {
     use super::*;
     use crate::dataset::{Item, Object, PixelBox};
-    use crate::processor::{Grid, ImageGeometry, TokenMap, Word};
+    use crate::processor::{Grid, ImageGeometry, Mosaic, TokenMap, Word};
 
     /// Patches of 10 pixels on a grid of 4 x 6, image positions from 1 on, then the words of the question.
     fn layout(boxes: &[[f64; 4]], relation: &str, question: &str, names: &[&str]) -> Layout {
@@ -241,7 +241,9 @@ mod tests {
             bos: Some(0),
             image: (1..25).collect(),
             geometry,
-            merge: 1,
+            mosaic: Mosaic::single(geometry.grid),
+            aside: vec![],
+            marks: vec![],
             words,
             options: vec![],
             last: at,

@@ -3,7 +3,7 @@
 //! Equal to transformers' `CLIPImageProcessor` on Pillow; its torchvision twin differs by at most one level in 255 where
 //! the two libraries round differently while resizing.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::Path;
 
 use image::RgbImage;
@@ -11,22 +11,29 @@ use serde_json::Value;
 
 use super::folder::Json;
 use super::resample::{Filter, Resampler, resize_part};
+use super::size::Size;
 use crate::error::{Error, Result};
 
 const FILES: [&str; 2] = ["processor_config.json", "preprocessor_config.json"];
 const TYPES: [&str; 4] =
     ["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"];
 
-/// What to resize an image to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    /// The shorter side, in pixels; the other keeps the aspect ratio.
-    ShortestEdge(u32),
-    /// Both sides, whatever the aspect ratio.
-    Exact { width: u32, height: u32 },
-    /// Sides that are multiples of `side`, nearest to the image's own, with `least` to `most` pixels altogether.
-    Area { side: u32, least: u64, most: u64 },
+/// What a class of image processors does where its file is silent.
+pub(super) struct Class {
+    pub filter: Filter,
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
 }
+
+/// `CLIPImageProcessor` and its kin.
+pub(super) const CLIP: Class = Class {
+    filter: Filter::Bicubic,
+    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+    std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+};
+
+/// `SiglipImageProcessor` and what followed it.
+pub(super) const SIGLIP: Class = Class { filter: Filter::Bicubic, mean: [0.5; 3], std: [0.5; 3] };
 
 /// The steps, each `None` where the file switches it off. Channels are red, green, blue.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,43 +64,30 @@ impl ImageProcessing {
     /// Reads `image_processor` of `processor_config.json`, or `preprocessor_config.json`; what they leave out has the
     /// defaults of CLIP's class.
     pub fn open(folder: &Path) -> Result<Self> {
-        Self::from_json(&image_processor(folder)?)
-    }
-
-    fn from_json(json: &Json) -> Result<Self> {
+        let json = &image_processor(folder)?;
         check_type(json, &["image_processor_type", "feature_extractor_type"], &TYPES)?;
         let crop = if on(json, "do_center_crop")? { Some(crop_size(json)?) } else { None };
-        Self::resizing(json, crop, || size(json))
+        Self::resizing(json, &CLIP, crop, || size(json, Size::ShortestEdge(224)))
     }
 
-    /// The steps that every family's file spells alike, with its own kind of size and CLIP's defaults for the others.
-    pub(super) fn resizing(json: &Json, crop: Option<(u32, u32)>, size: impl FnOnce() -> Result<Size>) -> Result<Self> {
+    /// The steps that every family's file spells alike, with its own kind of size and its class's defaults for the others.
+    pub(super) fn resizing(
+        json: &Json,
+        class: &Class,
+        crop: Option<(u32, u32)>,
+        size: impl FnOnce() -> Result<Size>,
+    ) -> Result<Self> {
         Ok(Self {
-            resize: if on(json, "do_resize")? { Some((size()?, filter(json)?)) } else { None },
+            resize: if on(json, "do_resize")? { Some((size()?, filter(json, class.filter)?)) } else { None },
             crop,
             rescale: if on(json, "do_rescale")? { Some(rescale_factor(json)?) } else { None },
-            normalize: if on(json, "do_normalize")? { Some(mean_and_std(json)?) } else { None },
+            normalize: if on(json, "do_normalize")? { Some(mean_and_std(json, class)?) } else { None },
         })
     }
 
     /// Width and height of the image after resizing.
     fn resized(&self, width: u32, height: u32) -> Result<(u32, u32)> {
-        match self.resize {
-            None => Ok((width, height)),
-            Some((Size::Exact { width, height }, _)) => Ok((width, height)),
-            Some((Size::Area { side, least, most }, _)) => in_area((width, height), side, least..=most),
-            Some((Size::ShortestEdge(short), _)) => {
-                let (side, long) = (width.min(height), width.max(height));
-                // Truncated, as Python's int(short * long / side) is.
-                let longer = (u64::from(short) * u64::from(long)) as f64 / f64::from(side);
-                if longer >= f64::from(u32::MAX) {
-                    return Err(Error::data(format!(
-                        "an image of {width} x {height} pixels is too narrow to be resized to a shorter side of {short}"
-                    )));
-                }
-                Ok(if width <= height { (short, longer as u32) } else { (longer as u32, short) })
-            }
-        }
+        self.resize.map_or(Ok((width, height)), |(size, _)| size.of(width, height))
     }
 
     /// Prepares one image of at least one pixel.
@@ -109,6 +103,11 @@ impl ImageProcessing {
         let padding = ((-left).max(0) as u32, (-top).max(0) as u32);
         let values = self.tensor(&kept, (width, height), padding);
         Ok(Pixels { values, width, height, resized, offset: (left, top) })
+    }
+
+    /// `image` as it is, `[3, height, width]`.
+    pub(super) fn unchanged(&self, image: &RgbImage) -> Vec<f32> {
+        self.tensor(image, image.dimensions(), (0, 0))
     }
 
     /// `image` as `[3, height, width]`, black around it where it is smaller.
@@ -172,35 +171,8 @@ pub(super) fn check_type(json: &Json, keys: &[&str], types: &[&str]) -> Result<(
 }
 
 /// A switch that is on unless the file says otherwise.
-fn on(json: &Json, key: &str) -> Result<bool> {
+pub(super) fn on(json: &Json, key: &str) -> Result<bool> {
     Ok(json.get(key, "true or false")?.unwrap_or(true))
-}
-
-/// The sides of [`Size::Area`], in the reference's arithmetic: halves round to even, too large rounds down, too small up.
-fn in_area((width, height): (u32, u32), side: u32, pixels: RangeInclusive<u64>) -> Result<(u32, u32)> {
-    const MOST_ASPECT: u32 = 200;
-    let (short, long) = (width.min(height), width.max(height));
-    if f64::from(long) / f64::from(short) > f64::from(MOST_ASPECT) {
-        return Err(Error::data(format!(
-            "an image of {width} x {height} pixels is too narrow: the model takes sides of at most {MOST_ASPECT} to 1"
-        )));
-    }
-    let unit = f64::from(side);
-    let (w, h) = (f64::from(width), f64::from(height));
-    let nearest = |length: f64| (length / unit).round_ties_even() * unit;
-    let (wide, high) = (nearest(w), nearest(h));
-    let (wide, high) = if wide * high > *pixels.end() as f64 {
-        let beta = (h * w / *pixels.end() as f64).sqrt();
-        let down = |length: f64| ((length / beta / unit).floor() * unit).max(unit);
-        (down(w), down(h))
-    } else if wide * high < *pixels.start() as f64 {
-        let beta = (*pixels.start() as f64 / (h * w)).sqrt();
-        let up = |length: f64| (length * beta / unit).ceil() * unit;
-        (up(w), up(h))
-    } else {
-        (wide, high)
-    };
-    Ok((wide.max(unit) as u32, high.max(unit) as u32))
 }
 
 /// First kept pixel of a centre crop. Rounded toward the start of the image, and where the image is smaller, so that the
@@ -215,10 +187,11 @@ fn overlap(offset: i64, length: u32, from: u32) -> Range<u32> {
     within(offset)..within(offset + i64::from(length))
 }
 
-fn size(json: &Json) -> Result<Size> {
+/// `size`: one side or both.
+pub(super) fn size(json: &Json, default: Size) -> Result<Size> {
     const EXPECTED: &str = "a whole number, {\"shortest_edge\"} or {\"height\", \"width\"}";
     match json.value("size") {
-        None => Ok(Size::ShortestEdge(224)),
+        None => Ok(default),
         Some(value) => match (side(value), value.as_object()) {
             (Some(short), _) => Ok(Size::ShortestEdge(short)),
             (_, Some(keys)) if keys.len() == 1 => keys
@@ -245,7 +218,7 @@ fn crop_size(json: &Json) -> Result<(u32, u32)> {
 }
 
 /// A positive number of pixels.
-fn side(value: &Value) -> Option<u32> {
+pub(super) fn side(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0)
 }
 
@@ -254,10 +227,10 @@ fn width_and_height(value: &Value) -> Option<(u32, u32)> {
     Some((side(keys.get("width")?)?, side(keys.get("height")?)?))
 }
 
-fn filter(json: &Json) -> Result<Filter> {
+fn filter(json: &Json, default: Filter) -> Result<Filter> {
     const EXPECTED: &str = "0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box or 5 hamming";
     match json.get("resample", EXPECTED)? {
-        None => Ok(Filter::Bicubic),
+        None => Ok(default),
         Some(code) => Filter::from_code(code).ok_or_else(|| json.wrong("resample", EXPECTED)),
     }
 }
@@ -267,10 +240,10 @@ fn rescale_factor(json: &Json) -> Result<f64> {
     if f64::is_finite(factor) { Ok(factor) } else { Err(json.wrong("rescale_factor", "a finite number")) }
 }
 
-fn mean_and_std(json: &Json) -> Result<([f32; 3], [f32; 3])> {
+fn mean_and_std(json: &Json, class: &Class) -> Result<([f32; 3], [f32; 3])> {
     let three = |key: &str, default: [f32; 3]| Ok::<_, Error>(json.get(key, "three numbers")?.unwrap_or(default));
-    let mean = three("image_mean", [0.481_454_66, 0.457_827_5, 0.408_210_73])?;
-    let std = three("image_std", [0.268_629_54, 0.261_302_6, 0.275_777_1])?;
+    let mean = three("image_mean", class.mean)?;
+    let std = three("image_std", class.std)?;
     if std.iter().any(|std| *std <= 0.0) {
         return Err(json.wrong("image_std", "three numbers above 0"));
     }
@@ -329,36 +302,6 @@ mod tests {
         ] {
             assert!(processing(config).unwrap_err().to_string().contains(key), "{config}");
         }
-    }
-
-    #[test]
-    fn the_shorter_side_is_resized_and_the_longer_truncated() {
-        let to = |edge| plain(Some((Size::ShortestEdge(edge), Filter::Bicubic)), None);
-        assert_eq!(to(336).resized(1280, 960).unwrap(), (448, 336));
-        assert_eq!(to(28).resized(61, 43).unwrap(), (39, 28)); // 39.72
-        assert_eq!(to(28).resized(43, 61).unwrap(), (28, 39));
-        assert_eq!(to(28).resized(7, 7).unwrap(), (28, 28));
-        assert!(to(336).resized(1, 100_000_000).unwrap_err().to_string().contains("too narrow"));
-    }
-
-    /// What transformers' `smart_resize` gives, at the defaults of Qwen2-VL and at narrow limits.
-    #[test]
-    fn sides_become_multiples_within_an_area() {
-        let to = |size, least, most| in_area(size, 28, least..=most);
-        for (size, expected) in [
-            ((131, 197), (140, 196)),
-            ((640, 480), (644, 476)),
-            ((42, 70), (56, 56)),   // 1.5 and 2.5 cells both round to the even 2
-            ((14, 500), (28, 336)), // too few pixels at half a cell, which rounds to none
-            ((1, 1), (56, 56)),
-            ((1, 200), (28, 812)),
-            ((5000, 4000), (4004, 3192)),
-        ] {
-            assert_eq!(to(size, 3136, 12_845_056).unwrap(), expected, "{size:?}");
-        }
-        assert_eq!(to((131, 197), 3136, 9408).unwrap(), (56, 112));
-        assert_eq!(to((300, 2), 3136, 9408).unwrap(), (700, 28));
-        assert!(to((1, 201), 3136, 9408).unwrap_err().to_string().contains("200 to 1"));
     }
 
     /// Odd differences of size, against numpy's and Pillow's rounding.

@@ -2,6 +2,7 @@
 
 use super::geometry::{ImageGeometry, Patch};
 use super::tokens::{TokenMap, occurrences};
+use super::view::Mosaic;
 use crate::dataset::{Axis, Item, Object};
 
 /// Less than this share of a patch is rounding, not an object.
@@ -35,8 +36,10 @@ pub struct Layout {
     pub centres: Vec<Option<[f64; 2]>>,
     /// Position of each image patch, row-major.
     pub image: Vec<usize>,
-    /// The encoder's patches along each side of an image token; 1 where every patch becomes a token.
-    pub merge: usize,
+    /// Which of the encoder's patches each of them is made of.
+    pub mosaic: Mosaic,
+    /// How many image tokens there are: these patches, other views, tokens that show nothing.
+    pub visual: usize,
     /// Positions of the question and the template: neither image nor BOS nor last.
     pub text: Vec<usize>,
     /// Position of the last token of each object's name in the question; `None` where the question does not name it.
@@ -50,14 +53,16 @@ pub struct Layout {
 impl Layout {
     /// The layout of a prepared item; `seed` is for groups that are drawn at random.
     pub fn new(item: &Item, map: &TokenMap, seed: u64) -> Self {
-        let special = |at: &usize| Some(*at) == map.bos || *at == map.last || map.image.contains(at);
+        let visual = map.visual();
+        let special = |at: &usize| Some(*at) == map.bos || *at == map.last || visual.contains(at);
         Self {
             geometry: map.geometry,
             coverage: Coverage::of(&item.objects, &map.geometry),
             axis: item.axis(),
             centres: item.objects.iter().map(Object::centre).collect(),
             image: map.image.clone(),
-            merge: map.merge,
+            mosaic: map.mosaic,
+            visual: visual.len(),
             text: (0..map.len).filter(|at| !special(at)).collect(),
             words: (0..item.objects.len()).map(|k| word(item, k, map)).collect(),
             last: map.last,

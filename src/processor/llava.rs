@@ -11,6 +11,7 @@ use super::folder::Json;
 use super::geometry::{Axis, Grid, ImageGeometry};
 use super::image::ImageProcessing;
 use super::resample::Resampler;
+use super::view::{Mark, Mosaic, View};
 use super::{Family, Picture};
 use crate::error::{Error, Result};
 
@@ -132,15 +133,21 @@ impl Family for Llava {
             ))
             .with_help("expected `num_additional_image_tokens` 1 in processor_config.json: the class token"));
         }
+        let kept_class_tokens = class_token;
         Ok(Picture {
             pixels: pixels.values,
             pixel_shape: [1, 3, pixels.height as usize, pixels.width as usize],
-            geometry,
+            place: self.image_token.clone(),
             token: self.image_token.clone(),
             text: self.image_token.repeat(tokens),
             frame_seconds: 0.0,
-            patches: (class_token..tokens).collect(),
-            merge: 1,
+            main: View {
+                geometry,
+                mosaic: Mosaic { class_tokens: 1, kept_class_tokens, ..Mosaic::single(grid) },
+                tokens: (class_token..tokens).collect(),
+            },
+            aside: Vec::new(),
+            marks: (0..class_token).map(|token| Mark { token, source: token }).collect(),
         })
     }
 }

@@ -9,16 +9,25 @@ mod answers;
 pub mod chat;
 mod date;
 pub mod folder;
+mod gemma3;
 pub mod geometry;
 mod group;
+mod idefics3;
 pub mod image;
+mod internvl;
 mod layout;
 pub mod llava;
+mod llava_next;
+mod paligemma;
 mod python;
 pub mod qwen_vl;
 pub mod resample;
+pub mod size;
+mod square;
+mod tiles;
 pub mod tokenizer;
 pub mod tokens;
+mod view;
 
 use std::path::Path;
 
@@ -33,6 +42,7 @@ pub use layout::{Coverage, Layout};
 use resample::Resampler;
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};
+pub use view::{Mark, Mosaic, View};
 
 use crate::error::{Error, Result};
 
@@ -41,9 +51,9 @@ use crate::error::{Error, Result};
 pub struct Prepared {
     /// Token ids of the prompt, the image's positions included.
     pub ids: Vec<u32>,
-    /// Normalised pixels, `[frame, channel, height, width]`.
+    /// Normalised pixels, `[image, channel, height, width]`.
     pub pixels: Vec<f32>,
-    /// Frames (1 of a still image), channels (red, green, blue), height, width.
+    /// Images for the encoder (frames of a video, tiles; else 1), channels (red, green, blue), height, width.
     pub pixel_shape: [usize; 4],
     /// Seconds from one frame to the next.
     pub frame_seconds: f64,
@@ -53,28 +63,40 @@ pub struct Prepared {
 /// One image or video, ready for the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// Normalised pixels, `[frame, channel, height, width]`.
+    /// Normalised pixels, `[image, channel, height, width]`.
     pub pixels: Vec<f32>,
-    /// Frames (1 of a still image), channels (red, green, blue), height, width.
+    /// Images for the encoder (frames of a video, tiles; else 1), channels (red, green, blue), height, width.
     pub pixel_shape: [usize; 4],
     /// Seconds from one frame to the next.
     pub frame_seconds: f64,
-    /// Of every frame.
-    pub geometry: ImageGeometry,
-    /// The token that marks its place in the chat template and stands at each of its positions.
+    /// What marks its place in the chat template.
+    pub place: String,
+    /// The token that stands at each of its positions.
     pub token: String,
     /// What stands for it in the prompt: such tokens, and whatever the family puts around them.
     pub text: String,
-    /// Which of those tokens in `text` are the patches, row-major over the grid, one group of frames after another.
-    pub patches: Vec<usize>,
-    /// The encoder's patches along each side of a token; 1 where every patch becomes a token.
-    pub merge: usize,
+    /// The finest view.
+    pub main: View,
+    /// The others, in their order.
+    pub aside: Vec<View>,
+    /// Tokens that show no part of the image.
+    pub marks: Vec<Mark>,
 }
 
 /// What differs from family to family.
 pub trait Family: Send + Sync {
-    /// The token that marks the image in the chat template, and every image position in the prompt.
+    /// The token at every image position of the prompt.
     fn image_token(&self) -> &str;
+
+    /// What marks the image in the chat template.
+    fn image_place(&self) -> &str {
+        self.image_token()
+    }
+
+    /// What stands between the last image token and what the template says next.
+    fn image_end(&self) -> &str {
+        ""
+    }
 
     /// What normalisation subtracts from each channel.
     fn pixel_mean(&self) -> [f32; 3];
@@ -116,6 +138,16 @@ impl Processor {
             Some("qwen2_vl" | "qwen2_5_vl") => {
                 (Box::new(qwen_vl::QwenVl::open(folder, &config)?), Some(qwen_vl::PROMPT))
             }
+            Some("idefics3" | "smolvlm") => {
+                (Box::new(idefics3::Idefics3::open(folder, &config)?), Some(idefics3::PROMPT))
+            }
+            Some("llava_next") => {
+                let prompt = llava_next::prompt(&config)?;
+                (Box::new(llava_next::LlavaNext::open(folder, &config)?), Some(prompt))
+            }
+            Some("paligemma") => (Box::new(paligemma::PaliGemma::open(folder, &config)?), Some(paligemma::PROMPT)),
+            Some("internvl") => (Box::new(internvl::InternVl::open(folder, &config)?), Some(internvl::PROMPT)),
+            Some("gemma3") => (Box::new(gemma3::Gemma3::open(folder, &config)?), Some(gemma3::PROMPT)),
             _ => {
                 let names: Vec<_> = crate::model::Family::names().map(|name| format!("\"{name}\"")).collect();
                 return Err(config.wrong("model_type", &format!("a supported family: {}", names.join(", "))));
@@ -137,19 +169,24 @@ impl Processor {
     /// As [`prepare`](Self::prepare), about an image that is prepared already: several questions about one image share it.
     pub fn ask(&self, picture: Picture, question: &str, options: &[String]) -> Result<Prepared> {
         let prompt = self.prompt(question, self.medium(&picture))?;
-        let (text, question_at) = expand(&prompt, &picture.token, &picture.text)?;
+        let (text, question_at) = expand(&prompt, &picture.place, &picture.text)?;
         let encoded = self.tokenizer.encode(&text)?;
-        let image = self.patch_positions(&encoded.ids, &picture)?;
+        let places = self.image_positions(&encoded.ids, &picture)?;
+        let at = |token: usize| places.get(token).copied().unwrap_or_default();
+        let placed = |view: View| View { tokens: view.tokens.into_iter().map(at).collect(), ..view };
+        let main = placed(picture.main);
         let first_ids = self.first_ids(&prompt.text, options)?;
         let map = TokenMap {
             len: encoded.ids.len(),
-            bos: encoded.ids.first().filter(|id| Some(**id) == self.bos_id).map(|_| 0),
-            image,
+            bos: encoded.ids.iter().position(|id| Some(*id) == self.bos_id),
+            image: main.tokens,
             words: tokens::words(question, question_at, &encoded)?,
             options: tokens::options(question, question_at, &encoded, options, &first_ids),
             last: encoded.ids.len() - 1,
-            geometry: picture.geometry,
-            merge: picture.merge,
+            geometry: main.geometry,
+            mosaic: main.mosaic,
+            aside: picture.aside.into_iter().map(placed).collect(),
+            marks: picture.marks.into_iter().map(|mark| Mark { token: at(mark.token), ..mark }).collect(),
         };
         let Picture { pixels, pixel_shape, frame_seconds, .. } = picture;
         Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, map })
@@ -158,18 +195,20 @@ impl Processor {
     /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation:
     /// red, green, blue, 0 to 1, `[patches, 3]`.
     pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
-        let ([.., height, width], grid) = (prepared.pixel_shape, prepared.map.geometry.grid);
+        let ([.., height, width], mosaic) = (prepared.pixel_shape, prepared.map.mosaic);
         // What the patches leave over at the right and at the bottom, the model does not see.
-        let (tall, wide) = (height / grid.rows, width / grid.cols);
+        let (tall, wide) = (height / mosaic.tile.rows, width / mosaic.tile.cols);
         let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
-        let colour = |patch: Patch, channel: usize| {
+        let colour = |token: Patch, channel: usize| {
+            let (image, patch) = mosaic.tile_of(token);
             let row = |y: usize| {
-                let start = (channel * height + patch.row * tall + y) * width + patch.col * wide;
+                let start = ((image * 3 + channel) * height + patch.row * tall + y) * width + patch.col * wide;
                 prepared.pixels[start..start + wide].iter().map(|&value| f64::from(value)).sum::<f64>()
             };
             let average = (0..tall).map(row).sum::<f64>() / (tall * wide) as f64;
             (average * f64::from(std[channel]) + f64::from(mean[channel])) as f32
         };
+        let grid = prepared.map.geometry.grid;
         grid.patches().flat_map(|patch| [0, 1, 2].map(|channel| colour(patch, channel))).collect()
     }
 
@@ -217,7 +256,7 @@ impl Processor {
 
     fn medium(&self, picture: &Picture) -> Medium {
         match self.family.video_token() {
-            Some(token) if token == picture.token => Medium::Video,
+            Some(token) if token == picture.place => Medium::Video,
             _ => Medium::Image,
         }
     }
@@ -231,21 +270,24 @@ impl Processor {
     ///
     /// The run of image tokens may have any length. `None` where the ids are not this processor's prompt for any question.
     pub fn question_of(&self, ids: &[u32]) -> Result<Option<String>> {
-        let token = self.family.image_token();
         let is_image = |id: &u32| *id == self.image_token_id;
-        let (Some(first), Some(last)) = (ids.iter().position(is_image), ids.iter().rposition(is_image)) else {
-            return Ok(None);
-        };
-        let run = &ids[first..=last];
+        let Some(last) = ids.iter().rposition(is_image) else { return Ok(None) };
         let begin = usize::from(ids.first().is_some_and(|id| Some(*id) == self.bos_id));
-        let around = [&ids[begin.min(first)..=first], &ids[last + 1..]].concat();
-        let text = self.tokenizer.decode_all(&around)?;
+        let behind = self.tokenizer.decode_all(&ids[last + 1..])?;
         let (before, after) = self.chat.frame()?;
-        let Some(body) = tokens::between(&text, &before, &after) else { return Ok(None) };
+        let place = self.family.image_place();
+        let Some((head, between)) = before.split_once(place) else { return Ok(None) };
+        let between = format!("{}{between}", self.family.image_end());
+        let Some(body) = tokens::between(&behind, &between, &after) else { return Ok(None) };
+        // Everything from where the image stands to its last token, whatever the family put there.
+        let text = self.tokenizer.decode_all(&ids[begin..=last])?;
+        let head = head.strip_prefix(self.tokenizer.named("bos_token").unwrap_or_default()).unwrap_or(head);
+        let Some(filling) = text.strip_prefix(head) else { return Ok(None) };
+        let filling = format!("{filling}{}", self.family.image_end());
         // Decoders add and drop spaces; only a question that encodes to the very ids is the one.
         for question in [body.trim(), body] {
             let Ok(prompt) = self.prompt(question, Medium::Image) else { continue };
-            let (expanded, _) = expand(&prompt, token, &token.repeat(run.len()))?;
+            let (expanded, _) = expand(&prompt, place, &filling)?;
             if self.tokenizer.encode(&expanded)?.ids == ids {
                 return Ok(Some(question.to_owned()));
             }
@@ -271,16 +313,17 @@ impl Processor {
 
     /// The prompt before the image's places are filled in.
     fn prompt(&self, question: &str, medium: Medium) -> Result<Prompt> {
-        let tokens = [Some(self.family.image_token()), self.family.video_token()];
-        if let Some(token) = tokens.into_iter().flatten().find(|token| question.contains(token)) {
+        let image = [self.family.image_token(), self.family.image_place()].map(Some);
+        let tokens = image.into_iter().chain([self.family.video_token()]);
+        if let Some(token) = tokens.flatten().find(|token| question.contains(token)) {
             return Err(Error::data(format!("the question `{question}` contains the image token `{token}`"))
                 .with_help("leave it out: the chat template puts the image where it belongs"));
         }
         self.chat.prompt(question, medium)
     }
 
-    /// The position of each patch, row-major.
-    fn patch_positions(&self, ids: &[u32], picture: &Picture) -> Result<Vec<usize>> {
+    /// The position of each of a picture's tokens.
+    fn image_positions(&self, ids: &[u32], picture: &Picture) -> Result<Vec<usize>> {
         let token = picture.token.as_str();
         let id = self.tokenizer.id(token);
         let places: Vec<usize> = (0..ids.len()).filter(|at| Some(ids[*at]) == id).collect();
@@ -292,7 +335,7 @@ impl Processor {
             ))
             .with_help(format!("expected `{token}` to be one added token in tokenizer.json")));
         }
-        Ok(picture.patches.iter().map(|patch| places[*patch]).collect())
+        Ok(places)
     }
 
     /// The id by which each answer would start after the prompt: of prompt and answer encoded together, the first one

@@ -9,8 +9,10 @@ use image::RgbImage;
 
 use super::folder::Json;
 use super::geometry::{Axis, Grid, ImageGeometry};
-use super::image::{ImageProcessing, Size, check_type, image_processor};
+use super::image::{CLIP, ImageProcessing, check_type, image_processor};
 use super::resample::Resampler;
+use super::size::Size;
+use super::view::{Mosaic, View};
 use super::{Family, Picture};
 use crate::error::{Error, Result};
 
@@ -69,7 +71,8 @@ impl QwenVl {
             }
             _ => {}
         }
-        let prepared = |json: &Json, limits| ImageProcessing::resizing(json, None, || area(json, cells.side, limits));
+        let prepared =
+            |json: &Json, limits| ImageProcessing::resizing(json, &CLIP, None, || area(json, cells.side, limits));
         let image = prepared(&json, (56 * 56, 28 * 28 * 1280))?;
         let video = match video_processor(folder)? {
             Some(json) => prepared(&json, (128 * 28 * 28, 28 * 28 * 768))?,
@@ -99,16 +102,23 @@ impl QwenVl {
         let grid = Grid { rows: rows as usize, cols: cols as usize };
         let (original_width, original_height) = frames.first().map_or((0, 0), |frame| frame.dimensions());
         let geometry = ImageGeometry::new(axis(original_width, width), axis(original_height, height), grid);
-        let tokens = frames.len().div_ceil(self.cells.frames) * grid.count();
+        let groups = frames.len().div_ceil(self.cells.frames);
+        let mut views = (0..groups).map(|group| View {
+            geometry,
+            mosaic: Mosaic { images: groups, first: group, merge: self.cells.merge, ..Mosaic::single(grid) },
+            tokens: (group * grid.count()..(group + 1) * grid.count()).collect(),
+        });
+        let main = views.next().ok_or_else(|| Error::data("a video without frames"))?;
         Ok(Picture {
             pixels,
             pixel_shape: [frames.len(), 3, height as usize, width as usize],
             frame_seconds: seconds,
-            geometry,
+            place: token.to_owned(),
             token: token.to_owned(),
-            text: token.repeat(tokens),
-            patches: (0..tokens).collect(),
-            merge: self.cells.merge,
+            text: token.repeat(groups * grid.count()),
+            main,
+            aside: views.collect(),
+            marks: Vec::new(),
         })
     }
 }

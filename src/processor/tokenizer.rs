@@ -65,9 +65,9 @@ impl TextTokenizer {
         self.inner.token_to_id(token)
     }
 
-    /// A prompt to ids. The tokenizer adds its special tokens (BOS) unless the text already begins with them.
+    /// A prompt to ids. The tokenizer adds its special tokens (BOS) unless the text already holds them.
     pub fn encode(&self, text: &str) -> Result<Encoded> {
-        let begun = self.named("bos_token").is_some_and(|bos| !bos.is_empty() && text.starts_with(bos));
+        let begun = self.named("bos_token").is_some_and(|bos| !bos.is_empty() && text.contains(bos));
         let encoding = self
             .inner
             .encode(text, !begun)

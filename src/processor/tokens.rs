@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::geometry::ImageGeometry;
 use super::tokenizer::Encoded;
+use super::view::{Mark, Mosaic, View};
+use crate::dataset::PixelBox;
 use crate::error::{Error, Result};
 
 /// The meaning of every position of one prompt.
@@ -13,18 +15,50 @@ pub struct TokenMap {
     pub len: usize,
     /// Position of the beginning-of-sequence token; `None` for models that have none.
     pub bos: Option<usize>,
-    /// Position of each image patch, row-major over `geometry.grid`.
+    /// Position of each image patch, row-major over `geometry.grid`: of an image with several views, the finest.
     pub image: Vec<usize>,
     /// Where the patches lie in the original image.
     pub geometry: ImageGeometry,
-    /// The encoder's patches along each side of a token; 1 where every patch becomes a token.
-    pub merge: usize,
+    /// Which of the encoder's patches each of them is made of.
+    pub mosaic: Mosaic,
+    /// The image's other views, tokens being positions.
+    pub aside: Vec<View>,
+    /// Image tokens that show no part of the image.
+    pub marks: Vec<Mark>,
     /// The words of the question, in reading order.
     pub words: Vec<Word>,
     /// The answer options, in the order in which they were given.
     pub options: Vec<OptionTokens>,
     /// The last position: where the model gives its answer.
     pub last: usize,
+}
+
+impl TokenMap {
+    /// The position of every image token: the patches of [`image`](Self::image), other views, marks.
+    pub fn visual(&self) -> Vec<usize> {
+        let aside = self.aside.iter().flat_map(|view| view.tokens.iter().copied());
+        self.image.iter().copied().chain(aside).chain(self.marks.iter().map(|mark| mark.token)).collect()
+    }
+
+    /// Of every image token, in the same order: which of the tokens that the projector makes it is.
+    pub fn sources(&self) -> Vec<usize> {
+        let of = |mosaic: Mosaic, geometry: &ImageGeometry| {
+            geometry.grid.patches().map(move |token| mosaic.projected(token)).collect::<Vec<_>>()
+        };
+        let aside = self.aside.iter().flat_map(|view| of(view.mosaic, &view.geometry));
+        let main = of(self.mosaic, &self.geometry);
+        main.into_iter().chain(aside).chain(self.marks.iter().map(|mark| mark.source)).collect()
+    }
+
+    /// What the token at a position shows, in pixels of the original image; `None` of text and of marks.
+    pub fn rect(&self, position: usize) -> Option<PixelBox> {
+        let main = (&self.geometry, &self.image);
+        let mut views = std::iter::once(main).chain(self.aside.iter().map(|view| (&view.geometry, &view.tokens)));
+        views.find_map(|(geometry, tokens)| {
+            let at = tokens.iter().position(|token| *token == position)?;
+            geometry.grid.patches().nth(at).map(|patch| geometry.patch_rect(patch))
+        })
+    }
 }
 
 /// One word of the question: a run without white space, punctuation at both ends left off.

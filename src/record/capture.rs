@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn layout() -> Vec<(Columns, Coverage)> {
-        let columns = Columns { bos: Some(0), image: vec![1, 2], last: 4, len: 5 };
+        let columns = Columns { bos: Some(0), image: vec![1, 2], aside: vec![], last: 4, len: 5 };
         let coverage = Coverage { objects: vec![Some(vec![0.0, 1.0]), None], union: Some(vec![0.0, 1.0]) };
         // The second item is one token shorter: its last column is padding.
         let shorter = Columns { last: 3, len: 4, ..columns.clone() };

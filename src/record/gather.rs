@@ -44,7 +44,7 @@ impl<'a> Gather<'a> {
         let Some(asked) = self.asked.iter().find(|one| one.spot == Spot::Pixels) else { return Ok(()) };
         for (number, subject) in self.subjects.iter().enumerate().filter(|(_, subject)| subject.image.is_some()) {
             let rows = rows(asked, self.variant, subject.layout, |place| {
-                among_patches(place, subject.layout, subject.layout.image.len(), 1)
+                among_patches(place, subject.layout, Site::ProjectorOut)
             });
             let colours = colours(number);
             let mut block = HiddenBlock::new(asked.spot, self.variant);
@@ -94,16 +94,15 @@ fn rows(asked: &Asked, variant: Variant, layout: &Layout, tokens: impl Fn(Place)
     asked.of(variant).flat_map(of).collect()
 }
 
-/// Which of a site's `count` tokens a place is, where the tokens are `merge` x `merge` patches to an image token. A class
-/// token, where there is one, comes before them.
-fn among_patches(place: Place, layout: &Layout, count: usize, merge: usize) -> Vec<usize> {
-    match place {
-        Place::Patch(patch) => {
-            let class_tokens = count.saturating_sub(layout.image.len() * merge * merge);
-            layout.geometry.grid.finer(patch, merge).map(|at| class_tokens + at).collect()
-        }
+/// Which of an image site's tokens a place is; of an encoder that merges patches, several.
+fn among_patches(place: Place, layout: &Layout, site: Site) -> Vec<usize> {
+    match (place, site) {
+        (Place::Patch(patch), Site::VisionResid(_)) => layout.mosaic.in_encoder(patch),
+        (Place::Patch(patch), Site::VisionOut) => layout.mosaic.in_encoder_out(patch),
+        // The finest view comes first, whatever comes behind it.
+        (Place::Patch(patch), _) => vec![patch.row * layout.geometry.grid.cols + patch.col],
         // The study was refused before: sites of patches alone have no group of words.
-        Place::Text(at) => vec![at],
+        (Place::Text(at), _) => vec![at],
     }
 }
 
@@ -126,8 +125,7 @@ impl Hook for Gather<'_> {
         let rows_of = |number: usize| {
             let layout = self.subjects[number].layout;
             rows(asked, self.variant, layout, |place| match site {
-                Site::VisionResid(_) | Site::VisionOut => among_patches(place, layout, count, layout.merge),
-                Site::ProjectorOut => among_patches(place, layout, count, 1),
+                Site::VisionResid(_) | Site::VisionOut | Site::ProjectorOut => among_patches(place, layout, site),
                 _ => vec![place.position(layout)],
             })
         };
@@ -205,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::dataset::{Axis, PixelBox};
-    use crate::processor::{Coverage, Grid, ImageGeometry};
+    use crate::processor::{Coverage, Grid, ImageGeometry, Mosaic};
     use crate::study::Precision;
 
     /// BOS, two patches, then text: the first object covers all of the second patch and a quarter of the first.
@@ -218,7 +216,8 @@ mod tests {
             axis: Axis::Horizontal,
             centres: vec![None, None],
             image: vec![1, 2],
-            merge: 1,
+            mosaic: Mosaic::single(Grid { rows: 1, cols: 2 }),
+            visual: 2,
             text: (3..last).collect(),
             words: vec![None, Some(3)],
             last,
@@ -243,7 +242,8 @@ mod tests {
     /// Four patches to an image token, in two rows of four: the second token is the right half.
     #[test]
     fn merged_patches_are_averaged() {
-        let layout = Layout { merge: 2, ..layout(4) };
+        let mosaic = Mosaic { merge: 2, ..Mosaic::single(Grid { rows: 1, cols: 2 }) };
+        let layout = Layout { mosaic, ..layout(4) };
         let states: Vec<f32> = (0..16).map(|n| n as f32).collect();
         let tensor = Tensor::<1>::from_data(states.as_slice(), &Device::flex()).reshape([1, 8, 2]);
         let asked =
@@ -298,7 +298,8 @@ mod tests {
         let site = Site::VisionResid(0);
         let tensor = Tensor::<3>::from_data([[[1.0f32], [2.0], [3.0]], [[4.0], [5.0], [6.0]]], &Device::flex());
         let asked = [asked(Spot::Model(site), &[("image", States::Tokens)])];
-        let layout = layout(4);
+        let mosaic = Mosaic { class_tokens: 1, ..Mosaic::single(Grid { rows: 1, cols: 2 }) };
+        let layout = Layout { mosaic, ..layout(4) };
         // Three questions about two images; the first image was recorded before this batch.
         let subjects = [None, Some(1), None].map(|image| Subject { layout: &layout, image });
         let mut gather = Gather::new(&asked, Variant::ORIGINAL, &subjects);

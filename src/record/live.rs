@@ -235,14 +235,18 @@ impl Live {
     }
 }
 
+/// Pixels and image tokens of an item: tiles of one number and size may make different numbers of tokens.
+type Size = ([usize; 4], usize);
+
 /// The items of a batch, as places in it, sorted by the size of their prepared images; sizes come as they first appear.
 fn of_one_size(batch: &[(&Item, Ready)]) -> Result<Vec<Vec<usize>>> {
-    let mut sizes: Vec<([usize; 4], Vec<usize>)> = Vec::new();
+    let mut sizes: Vec<(Size, Vec<usize>)> = Vec::new();
     for (at, (_, ready)) in batch.iter().enumerate() {
-        let shape = ready.original()?.prepared.pixel_shape;
-        match sizes.iter_mut().find(|(known, _)| *known == shape) {
+        let view = ready.original()?;
+        let size = (view.prepared.pixel_shape, view.layout.visual);
+        match sizes.iter_mut().find(|(known, _)| *known == size) {
             Some((_, members)) => members.push(at),
-            None => sizes.push((shape, vec![at])),
+            None => sizes.push((size, vec![at])),
         }
     }
     Ok(sizes.into_iter().map(|(_, members)| members).collect())

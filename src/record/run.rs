@@ -216,7 +216,7 @@ mod tests {
     fn fake(batch: &[(&Item, u32)]) -> Vec<Recorded> {
         let seen = PixelBox { x1: 0.0, y1: 0.0, x2: 20.0, y2: 20.0 };
         let geometry = ImageGeometry { image_width: 20, image_height: 20, grid: Grid { rows: 2, cols: 2 }, seen };
-        let columns = Columns { bos: Some(0), image: vec![1, 2, 3, 4], last: 6, len: 7 };
+        let columns = Columns { bos: Some(0), image: vec![1, 2, 3, 4], aside: vec![], last: 6, len: 7 };
         let one = |item: &Item, number: u32| {
             let coverage = Coverage::of(&item.objects, &geometry);
             let row = |layer: i16, head: i16| -> AttentionRow {

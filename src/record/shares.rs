@@ -11,6 +11,8 @@ pub struct Columns {
     pub bos: Option<usize>,
     /// The column of each image patch, row-major over the grid.
     pub image: Vec<usize>,
+    /// Columns of image tokens besides: of other views of the image, and of those that show nothing.
+    pub aside: Vec<usize>,
     /// The query's own column.
     pub last: usize,
     /// Columns from here on are padding.
@@ -19,11 +21,13 @@ pub struct Columns {
 
 impl From<&TokenMap> for Columns {
     fn from(map: &TokenMap) -> Self {
-        Self { bos: map.bos, image: map.image.clone(), last: map.last, len: map.len }
+        let aside = map.visual().split_off(map.image.len());
+        Self { bos: map.bos, image: map.image.clone(), aside, last: map.last, len: map.len }
     }
 }
 
-/// Where a row of attention goes. `bos + image + text + last` is 1.
+/// Where a row of attention goes. `bos + image + text + last` is 1. Of an image with several views, `image` is all of them,
+/// objects and background are of the finest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shares {
     pub bos: f32,
@@ -34,7 +38,7 @@ pub struct Shares {
     pub objects: Vec<Option<f32>>,
     /// The union of all annotated objects; at most the sum of `objects`. `None` where none is annotated.
     pub union: Option<f32>,
-    /// `image - union`; `None` with it, for then nobody knows what is background.
+    /// What the patches have besides `union`; `None` with it, for then nobody knows what is background.
     pub background: Option<f32>,
 }
 
@@ -46,7 +50,9 @@ pub fn reduce(layer: i16, head: i16, weights: &[f32], columns: &Columns, coverag
     let sum = |values: &[f32]| values.iter().map(|&value| f64::from(value)).sum::<f64>();
     let bos = columns.bos.map_or(0.0, |column| f64::from(weights[column]));
     let last = f64::from(weights[columns.last]);
-    let image = sum(&patches);
+    let aside: f64 = columns.aside.iter().map(|&column| f64::from(weights[column])).sum();
+    let seen = sum(&patches);
+    let image = seen + aside;
     let text = (sum(&weights[..columns.len]) - bos - last - image).max(0.0);
     let on = |covered: &Vec<f32>| -> f64 {
         patches.iter().zip(covered).map(|(&mass, &share)| f64::from(mass) * f64::from(share)).sum()
@@ -59,7 +65,7 @@ pub fn reduce(layer: i16, head: i16, weights: &[f32], columns: &Columns, coverag
         last: last as f32,
         objects: coverage.objects.iter().map(|object| object.as_ref().map(|covered| on(covered) as f32)).collect(),
         union: union.map(|mass| mass as f32),
-        background: union.map(|mass| (image - mass).max(0.0) as f32),
+        background: union.map(|mass| (seen - mass).max(0.0) as f32),
     };
     AttentionRow { layer, head, shares, patches }
 }
@@ -114,7 +120,7 @@ mod tests {
     fn a_row_by_hand() {
         // BOS, four patches, two words, the query itself, one column of padding.
         let weights = [0.3, 0.1, 0.05, 0.2, 0.05, 0.1, 0.05, 0.15, 9.0];
-        let columns = Columns { bos: Some(0), image: vec![1, 2, 3, 4], last: 7, len: 8 };
+        let columns = Columns { bos: Some(0), image: vec![1, 2, 3, 4], aside: vec![], last: 7, len: 8 };
         // The first object covers the left half of patch 0; the second all of patch 0 and half of patch 2; the third is
         // not annotated.
         let objects =
@@ -132,11 +138,18 @@ mod tests {
         close(shares.union.unwrap(), 0.2);
         close(shares.background.unwrap(), 0.2);
         assert_eq!((row.layer, row.head, row.patches.as_slice()), (3, 1, &weights[1..5]));
+
+        // Were the words another view of the image, they would be image but neither object nor background.
+        let columns = Columns { aside: vec![5, 6], ..columns };
+        let row = reduce(3, 1, &weights, &columns, &Coverage::of(&objects, &geometry()));
+        close(row.shares.image, 0.55);
+        close(row.shares.text, 0.0);
+        close(row.shares.background.unwrap(), 0.2);
     }
 
     #[test]
     fn without_boxes_nobody_knows_the_background() {
-        let columns = Columns { bos: None, image: vec![0, 1, 2, 3], last: 4, len: 5 };
+        let columns = Columns { bos: None, image: vec![0, 1, 2, 3], aside: vec![], last: 4, len: 5 };
         let row = reduce(0, -1, &[0.1, 0.2, 0.3, 0.2, 0.2], &columns, &Coverage::of(&[object(&[])], &geometry()));
         assert_eq!((row.shares.union, row.shares.background, row.shares.bos), (None, None, 0.0));
     }

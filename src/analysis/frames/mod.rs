@@ -7,6 +7,7 @@ mod effects;
 mod hidden;
 mod items;
 mod lens;
+mod scaling;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -17,9 +18,10 @@ pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
 pub use lens::{Lens, Reading, Said};
+pub use scaling::{Run, Said as Answered, Scalings};
 pub use units::{Attempt, attempts};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use column::Frame;
 
 /// What the analyses of one run read. Hidden states are large, so an analysis reads them site by site, when it needs them:
@@ -38,6 +40,8 @@ pub struct Frames {
     pub lens: bool,
     /// Whether anything was read again after it was erased; see [`Decoded::read`].
     pub decoded: bool,
+    /// Whether attention was scaled, here or elsewhere; see [`Scalings::open`].
+    pub scaling: bool,
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -59,6 +63,10 @@ impl Frames {
         let items = Items::read(&Frame::read(&folder.join("items.parquet"))?)?;
         let path = folder.join("attention.parquet");
         let attention = match path.exists() {
+            true if items.geometry.iter().any(|geometry| !geometry.is_known()) => {
+                return Err(Error::data(format!("`{}`: attention over images of unknown size", path.display()))
+                    .with_help("the items frame of a run with attention says how each image maps onto the grid"));
+            }
             true => Attention::read(&Frame::read(&path)?, &items, query)?,
             false => Attention::default(),
         };
@@ -70,6 +78,7 @@ impl Frames {
             effects: folder.join("effects.parquet").exists(),
             lens: folder.join("lens.parquet").exists(),
             decoded: folder.join("decoded.parquet").exists(),
+            scaling: folder.join("scaling.parquet").exists(),
         })
     }
 

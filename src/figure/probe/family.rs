@@ -26,14 +26,15 @@ pub struct Place<'a> {
     pub site: &'a str,
 }
 
-/// Sites in the order in which they are looked for.
-const SITES: [&str; 3] = ["projector.out", "vision.out", "lm.0.resid"];
+/// Sites in the order in which they are looked for; where none of them has a number, the last that has one.
+const SITES: [&str; 2] = ["projector.out", "vision.out"];
 /// Splits from the one that says most.
 const SPLITS: [&str; 5] = ["held_out_content", "held_out_pair", "random_image", "held_out_position", "cross_setting"];
 const METRICS: [&str; 4] = ["acc", "bal_acc", "r2", "auc"];
-const GROUPS: [&str; 3] = ["objects", "object_1", "last"];
+const GROUPS: [&str; 4] = ["objects", "object_1", "last", "image"];
 const FITS: [&str; 1] = ["standard"];
 
+const LAYOUT: &str = "layout_at_fixed_location";
 /// The row of the number itself.
 const NO_CONTROL: &str = "none";
 /// What the table calls the site of a layer that was chosen without the test images.
@@ -102,7 +103,23 @@ impl<'a> Family<'a> {
 
     /// The site that stands for all where only one can be shown.
     pub fn site(&self) -> &'a str {
-        first_of(&SITES, self.places().iter().map(|place| place.site).collect())
+        let mut sites = self.numbered();
+        sites.reverse();
+        first_of(&SITES, sites)
+    }
+
+    /// That, and the last one of the language model.
+    pub fn sites(&self) -> Vec<&'a str> {
+        let last = self.numbered().last().copied().filter(|site| site.starts_with("lm."));
+        distinct([self.site()].into_iter().chain(last))
+    }
+
+    /// Those at which something could be judged, in the order of depth; all where nothing could.
+    fn numbered(&self) -> Vec<&'a str> {
+        let of = |site: &&str| self.rows.iter().any(|row| row.site == *site && row.value.is_some());
+        let all: Vec<&str> = self.places().into_iter().map(|place| place.site).collect();
+        let numbered: Vec<&str> = all.iter().copied().filter(of).collect();
+        if numbered.is_empty() { all } else { numbered }
     }
 
     /// The number of one group at every site, in the order of depth.
@@ -120,7 +137,9 @@ impl<'a> Family<'a> {
 
     /// The same at every site, one patch after the other.
     pub fn all_cells(&self, axis: &str, split: &str) -> Vec<&'a Measure> {
-        let mut cells = self.own(self.rows.iter().filter(|row| row.cell.is_some()).copied(), axis, split);
+        let cells = || self.rows.iter().filter(|row| row.cell.is_some()).copied();
+        let group = first_of(&GROUPS, distinct(cells().map(|row| row.group.as_str())));
+        let mut cells = self.own(cells().filter(|row| row.group == group), axis, split);
         cells.sort_by_key(|row| row.cell.map(|cell| (cell.row, cell.col, row.depth)));
         cells
     }
@@ -170,11 +189,13 @@ impl<'a> Family<'a> {
         chosen
     }
 
-    /// The claims that were judged at the site and on the group that stand for all.
-    pub fn claims(&self) -> Vec<&'a Claim> {
+    /// The claims that were judged at a site: on the group that stands for all; of a layout on every group, which are so many
+    /// kinds of patches.
+    pub fn claims(&self, site: &str) -> Vec<&'a Claim> {
         let group = self.group().split(MEAN).next().unwrap_or_default();
         // Where every patch has a probe of its own there may be no group at all.
-        let here = |claim: &&&Claim| claim.site == self.site() && (claim.group == group || group.is_empty());
+        let any = group.is_empty() || self.target == LAYOUT;
+        let here = |claim: &&&Claim| claim.site == site && (any || claim.group == group);
         self.claims.iter().filter(here).copied().collect()
     }
 
@@ -185,7 +206,8 @@ impl<'a> Family<'a> {
 
     /// Test images of the rows, as in "n = 120 images".
     pub fn images(rows: &[&Measure]) -> String {
-        let n = super::super::wording::count_range(rows.iter().filter_map(|row| row.images));
+        let judged = rows.iter().filter(|row| row.value.is_some());
+        let n = super::super::wording::count_range(judged.filter_map(|row| row.images));
         format!("n = {n} test images")
     }
 }
@@ -279,7 +301,7 @@ mod tests {
     #[test]
     fn what_is_shown_first_does_not_depend_on_the_numbers() {
         assert_eq!(first_of(&SITES, vec!["lm.3.resid", "projector.out"]), "projector.out");
-        assert_eq!(first_of(&SITES, vec!["lm.3.resid", "lm.1.resid"]), "lm.3.resid");
+        assert_eq!(first_of(&SITES, vec!["lm.3.resid", "vision.out"]), "vision.out");
         assert_eq!(
             ranked(&SPLITS, vec!["random_image", "held_out_content", "new"]),
             ["held_out_content", "random_image", "new"]

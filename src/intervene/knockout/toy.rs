@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, ParamKeys, Role, Source};
-use crate::model::language::{Biases, Llama, LlamaConfig, Stream};
+use crate::model::language::{LLAMA, Llama, LlamaConfig, Rope, Sight, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::{Hooks, Site};
 
@@ -100,11 +100,13 @@ impl Toy {
             head_dim: WIDTH,
             epsilon: 1e-6,
             // Turns all but the first pair of dimensions so slowly that places do not matter.
-            theta: 1e30,
+            rope: Rope::new(1e30),
             activation: Activation::Silu,
             tied: false,
-            biases: Biases::None,
+            scale: WIDTH as f64,
             sections: Vec::new(),
+            near: None,
+            style: LLAMA.style,
         };
         let (mut source, mut keys) = (Hand, ParamKeys::default());
         Self(Llama::build(&mut Builder::new(&mut source, &mut keys, &Device::flex()), &config).unwrap())
@@ -121,8 +123,8 @@ impl Toy {
         let ids: Tensor<1, Int> = Tensor::from_data(ids.as_slice(), &Device::flex());
         let mut stream = Stream {
             residual: self.0.embed(ids.reshape([N, 5])),
-            rotary: self.0.rotary(&[0, 1, 2, 3, 4]),
-            mask: Mask::Causal,
+            sight: Sight { rotary: self.0.rotary(&[0, 1, 2, 3, 4]), mask: Mask::Causal },
+            near: None,
             lengths: vec![5; N],
             past: Vec::new(),
         };

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::save::{Layout, ParamKeys};
 use crate::error::Result;
+use crate::model::layers::Gain;
 
 /// What a tensor is for; a random source draws each kind differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,20 @@ impl<'s> Builder<'s> {
         Ok(param)
     }
 
+    /// A tensor that stands in the file with another shape, of as many numbers in the same order.
+    pub fn flattened<const F: usize, const D: usize>(
+        &mut self,
+        name: &str,
+        in_file: [usize; F],
+        shape: [usize; D],
+    ) -> Result<Param<Tensor<D>>> {
+        let key = format!("{}{name}", self.prefix);
+        let values = self.source.values(&key, &in_file, Role::Embedding)?;
+        let param = named(&key, Tensor::from_data(TensorData::new(values, shape), &self.device));
+        self.keys.record(param.id, key, Layout::Plain(in_file.to_vec()));
+        Ok(param)
+    }
+
     /// A matrix `[out, ..]` of the file as `[in, out]`, the way Burn multiplies; trailing axes are flattened into `in`.
     fn matrix(&mut self, name: &str, shape: &[usize], role: Role) -> Result<Param<Tensor<2>>> {
         let key = format!("{}{name}", self.prefix);
@@ -84,9 +99,15 @@ impl<'s> Builder<'s> {
     }
 
     /// A convolution without bias whose stride is its kernel, as the matrix it is: `[channels * patch * patch, width]`.
-    pub fn patches(&mut self, name: &str, width: usize, channels: usize, patch: usize) -> Result<Linear> {
+    pub fn patches(&mut self, name: &str, width: usize, [channels, patch]: [usize; 2]) -> Result<Linear> {
         let shape = [width, channels, patch, patch];
         Ok(Linear { weight: self.matrix(&format!("{name}.weight"), &shape, Role::Weight)?, bias: None })
+    }
+
+    /// The same with a bias.
+    pub fn patches_biased(&mut self, name: &str, width: usize, sides: [usize; 2]) -> Result<Linear> {
+        let bias = Some(self.param(&format!("{name}.bias"), [width], Role::Bias)?);
+        Ok(Linear { bias, ..self.patches(name, width, sides)? })
     }
 
     /// The same over `frames` images at once: `[channels * frames * patch * patch, width]`.
@@ -126,10 +147,23 @@ impl<'s> Builder<'s> {
         Ok(norm)
     }
 
-    pub fn rms_norm(&mut self, name: &str, width: usize, epsilon: f64) -> Result<RmsNorm> {
+    pub fn rms_norm(&mut self, name: &str, width: usize, epsilon: f64, gain: Gain) -> Result<RmsNorm> {
         let mut norm = RmsNormConfig::new(width).with_epsilon(epsilon).init(&self.device);
-        norm.gamma = self.param(&format!("{name}.weight"), [width], Role::Scale)?;
+        let key = format!("{name}.weight");
+        norm.gamma = match gain {
+            Gain::Plain => self.param(&key, [width], Role::Scale)?,
+            Gain::OnePlus => self.shifted(&key, width)?,
+        };
         Ok(norm)
+    }
+
+    /// A gain that the file holds less one. It has no key of its own: such a module can be read, not saved.
+    fn shifted(&mut self, name: &str, width: usize) -> Result<Param<Tensor<1>>> {
+        let key = format!("{}{name}", self.prefix);
+        // Drawn like a bias, around nothing, it is a gain around one.
+        let values: Vec<f32> =
+            self.source.values(&key, &[width], Role::Bias)?.iter().map(|value| 1.0 + value).collect();
+        Ok(named(&key, Tensor::from_data(TensorData::new(values, [width]), &self.device)))
     }
 }
 

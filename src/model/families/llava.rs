@@ -7,43 +7,19 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::Value;
 
+use super::{CLIP_LAYOUTS, is_buffer, part};
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Role, Source, field, read_json};
-use crate::model::language::{Llama, LlamaConfig, Stream};
+use crate::model::checkpoint::{Builder, Checkpoint, ParamKeys, Random, Role, Source, field, read_json};
+use crate::model::language::{Llama, LlamaConfig, Position, Sight, Stream};
 use crate::model::layers::{Activation, Mask};
-use crate::model::vision::{ClipConfig, ClipTower};
-use crate::model::walk::{PROMPT, splice, start};
-use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage};
-
-/// The three ways LLaVA's tensors are named on disk, by the release of `transformers` that wrote them.
-const LAYOUTS: [KeyLayout; 3] = [
-    KeyLayout {
-        name: "original",
-        mark: "vision_tower.vision_model.embeddings.class_embedding",
-        prefixes: &[("vision_tower.", "vision_tower.vision_model."), ("language_model.", "language_model.")],
-    },
-    KeyLayout { name: "version 5", mark: "vision_tower.embeddings.class_embedding", prefixes: &[] },
-    KeyLayout {
-        name: "in memory",
-        mark: "model.vision_tower.embeddings.class_embedding",
-        prefixes: &[
-            ("vision_tower.", "model.vision_tower."),
-            ("multi_modal_projector.", "model.multi_modal_projector."),
-            ("language_model.model.", "model.language_model."),
-            ("language_model.lm_head.", "lm_head."),
-        ],
-    },
-];
-
-/// Buffers that old files carry and nothing learns.
-fn is_buffer(key: &str) -> bool {
-    key.ends_with("rotary_emb.inv_freq") || key.ends_with("embeddings.position_ids")
-}
+use crate::model::vision::{CLIP, VitConfig, VitTower};
+use crate::model::walk::{PROMPT, arrange, splice, start};
+use crate::model::{Hooks, Inputs, Quirks, Site, SiteSpec, VisionLanguage};
 
 /// `config.json` of `model_type: llava`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LlavaConfig {
-    pub vision: ClipConfig,
+    pub vision: VitConfig,
     pub text: LlamaConfig,
     pub activation: Activation,
     pub projector_bias: bool,
@@ -60,16 +36,12 @@ impl LlavaConfig {
     }
 
     pub fn from_json(json: &Value) -> Result<Self> {
-        let vision = ClipConfig::from_json(&part(json, "vision_config", "clip_vision_model")?)
+        let vision = VitConfig::from_json(&part(json, "vision_config", &["clip_vision_model"])?, &CLIP)
             .map_err(|error| error.within("vision_config"))?;
-        let mut text = LlamaConfig::from_json(&part(json, "text_config", "llama")?)
+        let mut text = LlamaConfig::from_json(&part(json, "text_config", &["llama"])?)
             .map_err(|error| error.within("text_config"))?;
         text.tied = field(json, "tie_word_embeddings", text.tied)?;
-        let slots = match json.get("vision_feature_layer") {
-            Some(Value::Array(list)) => list.iter().map(|value| slot(value, vision.layers)).collect::<Result<_>>()?,
-            Some(value) => vec![slot(value, vision.layers)?],
-            None => vec![slot(&Value::from(-2), vision.layers)?],
-        };
+        let slots = slots(json, vision.layers)?;
         let keeps_class = match field(json, "vision_feature_select_strategy", "default".to_owned())?.as_str() {
             "default" => false,
             "full" => true,
@@ -91,18 +63,17 @@ impl LlavaConfig {
     }
 }
 
-/// A nested configuration, which must be of the kind this family is wired for.
-fn part(json: &Value, key: &str, expected: &str) -> Result<Value> {
-    let part = json.get(key).cloned().ok_or_else(|| Error::data(format!("`{key}` is missing")))?;
-    let kind: String = field(&part, "model_type", expected.to_owned())?;
-    if kind != expected {
-        return Err(Error::data(format!("`{key}.model_type` is `{kind}`; supported: `{expected}`")));
+/// `vision_feature_layer`: one or several, the last but one unless it says otherwise.
+pub(super) fn slots(json: &Value, layers: usize) -> Result<Vec<usize>> {
+    match json.get("vision_feature_layer") {
+        Some(Value::Array(list)) => list.iter().map(|value| slot(value, layers)).collect(),
+        Some(value) => Ok(vec![slot(value, layers)?]),
+        None => Ok(vec![slot(&Value::from(-2), layers)?]),
     }
-    Ok(part)
 }
 
 /// A layer index of `vision_feature_layer`, which counts states and may count from the end.
-fn slot(value: &Value, layers: usize) -> Result<usize> {
+pub(super) fn slot(value: &Value, layers: usize) -> Result<usize> {
     let states = layers as i64 + 1;
     let index = value.as_i64().filter(|index| (-states..states).contains(index)).ok_or_else(|| {
         Error::data(format!("`vision_feature_layer` is {value}; expected {} to {}", -states, states - 1))
@@ -121,11 +92,14 @@ struct Projector {
 /// A LLaVA-1.5 model.
 #[derive(Module, Debug)]
 pub struct Llava {
-    tower: ClipTower,
+    tower: VitTower,
     projector: Projector,
     pub(crate) language: Llama,
     #[module(skip)]
     config: LlavaConfig,
+    /// Token ids that prompts are padded to on the left; see [`Quirks::padded_to`].
+    #[module(skip)]
+    padded_to: usize,
 }
 
 impl Llava {
@@ -137,7 +111,7 @@ impl Llava {
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
         let mut config = LlavaConfig::read(folder)?;
-        let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
+        let mut checkpoint = Checkpoint::open(folder, &CLIP_LAYOUTS)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
         let built = Self::build(&mut checkpoint, &config, device)?;
@@ -156,7 +130,7 @@ impl Llava {
         let mut keys = ParamKeys::default();
         let mut weights = Builder::new(source, &mut keys, device);
         let (wide, width) = (config.vision.width * config.slots.len(), config.text.width);
-        let tower = ClipTower::build(&mut weights.within("vision_tower"), &config.vision)?;
+        let tower = VitTower::build(&mut weights.within("vision_tower"), &config.vision)?;
         let mut part = weights.within("multi_modal_projector");
         let mut linear = |name: &str, input: usize| match config.projector_bias {
             true => part.linear_biased(name, input, width, Role::Weight),
@@ -168,7 +142,7 @@ impl Llava {
             activation: config.activation,
         };
         let language = Llama::build(&mut weights.within("language_model"), &config.text)?;
-        let model = Self { tower, projector, language, config: config.clone() };
+        let model = Self { tower, projector, language, config: config.clone(), padded_to: 0 };
         Ok((model, keys))
     }
 
@@ -177,7 +151,8 @@ impl Llava {
     }
 
     fn stream(&self, residual: Tensor<3>, positions: &[usize], mask: Mask, lengths: Vec<usize>) -> Stream {
-        Stream { residual, rotary: self.language.rotary(positions), mask, lengths, past: Vec::new() }
+        let sight = Sight { rotary: self.language.rotary(positions), mask };
+        Stream { residual, sight, near: None, lengths, past: Vec::new() }
     }
 
     /// The stream of text tokens `[batch, tokens]` at `lm.0.resid`, with positions and mask of the caller's choosing.
@@ -193,14 +168,14 @@ impl Llava {
     }
 
     /// What the projector makes of the tower's states at the slots that it reads.
-    fn project(&self, states: Vec<Tensor<3>>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+    fn project(&self, inputs: &Inputs, states: Vec<Tensor<3>>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
         let joined = Tensor::cat(states, 2);
         let [_, tokens, _] = joined.dims();
         let features = if self.config.keeps_class { joined } else { joined.narrow(1, 1, tokens - 1) };
         let features = hooks.tokens(Site::VisionOut, features)?;
         let Projector { linear1, linear2, activation } = &self.projector;
         let projected = linear2.forward(activation.forward(linear1.forward(features)));
-        hooks.tokens(Site::ProjectorOut, projected)
+        hooks.tokens(Site::ProjectorOut, arrange(projected, inputs, None)?)
     }
 }
 
@@ -212,7 +187,7 @@ impl VisionLanguage for Llava {
     fn sites(&self) -> Vec<SiteSpec> {
         let LlavaConfig { vision, text, slots, keeps_class, .. } = &self.config;
         let tokens = vision.side() * vision.side() + usize::from(*keeps_class);
-        let mut sites = self.tower.sites();
+        let mut sites = self.tower.sites(&vision.tokens().to_string());
         sites.push(SiteSpec {
             site: Site::VisionOut,
             shape: format!("[batch, {tokens}, {}]", vision.width * slots.len()),
@@ -236,19 +211,19 @@ impl VisionLanguage for Llava {
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        let states = self.tower.forward(inputs.stills()?, &self.config.slots, hooks)?;
-        self.project(states, hooks)
+        let states = self.tower.forward(inputs.still()?, &self.config.slots, hooks)?;
+        self.project(inputs, states, hooks)
     }
 
     fn encode_from(
         &self,
-        _inputs: &Inputs,
+        inputs: &Inputs,
         slot: usize,
         state: &dyn Fn(usize) -> Result<Tensor<3>>,
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<3>> {
         let states = self.tower.forward_from(slot, state, &self.config.slots, hooks)?;
-        self.project(states, hooks)
+        self.project(inputs, states, hooks)
     }
 
     fn encoder_slots(&self) -> Vec<usize> {
@@ -259,13 +234,34 @@ impl VisionLanguage for Llava {
         let [_, tokens] = inputs.ids.dims();
         let positions: Vec<usize> = (0..tokens).collect();
         let mut stream = self.embed_at(inputs, visual, &positions, PROMPT)?;
+        if self.padded_to > 0 {
+            stream.sight.rotary = self.language.rotary_at(&self.positions(inputs)?);
+        }
         stream.residual = start(stream.residual, hooks)?;
         Ok(stream)
     }
 
+    fn positions(&self, inputs: &Inputs) -> Result<Vec<Vec<Position>>> {
+        let [_, tokens] = inputs.ids.dims();
+        let of = |(&length, image): (&usize, &Vec<usize>)| {
+            let ids = length - image.len() + usize::from(!image.is_empty());
+            let padding = self.padded_to.saturating_sub(ids);
+            (padding..padding + tokens).map(|at| [at; 3]).collect()
+        };
+        Ok(inputs.lengths.iter().zip(&inputs.image).map(of).collect())
+    }
+
+    fn with_quirks(&self, quirks: Quirks) -> Option<Box<dyn VisionLanguage>> {
+        let mut model = self.clone();
+        if let Some(epsilon) = quirks.epsilon {
+            model.language = model.language.with_epsilon(epsilon);
+        }
+        model.padded_to = quirks.padded_to.unwrap_or_default();
+        Some(Box::new(model))
+    }
+
     fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
-        let [batch, _] = ids.dims();
-        self.stream(self.language.embed(ids), &[position], Mask::Full, vec![1; batch])
+        self.language.next(ids, position)
     }
 
     fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
@@ -281,6 +277,6 @@ impl VisionLanguage for Llava {
     }
 
     fn pool(&self, last: Tensor<3>) -> Option<Tensor<2>> {
-        Some(self.tower.pool(last))
+        self.tower.pool(last)
     }
 }

@@ -1,16 +1,24 @@
 //! One file a family: configuration, key table, wiring, and little else.
 
+mod composed;
+mod gemma3;
+mod idefics3;
+mod internvl;
 mod llava;
+mod llava_next;
+mod paligemma;
 mod qwen_vl;
 
 use std::path::Path;
 
 use burn::tensor::Device;
+use composed::{Composed, Recipe};
 pub use llava::{Llava, LlavaConfig};
 pub use qwen_vl::{QwenVl, QwenVlConfig};
+use serde_json::Value;
 
 use super::VisionLanguage;
-use super::checkpoint::read_json;
+use super::checkpoint::{KeyLayout, field, read_json};
 use crate::error::{Error, Result, suggestion};
 
 /// A family of checkpoints that can be read, by its `model_type`.
@@ -19,10 +27,84 @@ pub enum Family {
     Llava,
     Qwen2Vl,
     Qwen25Vl,
+    Gemma3,
+    Idefics3,
+    SmolVlm,
+    LlavaNext,
+    PaliGemma,
+    InternVl,
 }
 
-const FAMILIES: [(&str, Family); 3] =
-    [("llava", Family::Llava), ("qwen2_vl", Family::Qwen2Vl), ("qwen2_5_vl", Family::Qwen25Vl)];
+const FAMILIES: [(&str, Family); 9] = [
+    ("llava", Family::Llava),
+    ("qwen2_vl", Family::Qwen2Vl),
+    ("qwen2_5_vl", Family::Qwen25Vl),
+    ("gemma3", Family::Gemma3),
+    ("idefics3", Family::Idefics3),
+    ("smolvlm", Family::SmolVlm),
+    ("llava_next", Family::LlavaNext),
+    ("paligemma", Family::PaliGemma),
+    ("internvl", Family::InternVl),
+];
+
+/// The three ways in which the tensors of LLaVA and its kin are named on disk, by the release of `transformers` that wrote
+/// them; `mark` is a tensor of the tower's embeddings.
+const fn layouts(original: &'static str, version_5: &'static str, in_memory: &'static str) -> [KeyLayout; 3] {
+    [
+        KeyLayout {
+            name: "original",
+            mark: original,
+            prefixes: &[("vision_tower.", "vision_tower.vision_model."), ("language_model.", "language_model.")],
+        },
+        KeyLayout { name: "version 5", mark: version_5, prefixes: &[] },
+        KeyLayout {
+            name: "in memory",
+            mark: in_memory,
+            prefixes: &[
+                ("vision_tower.", "model.vision_tower."),
+                ("multi_modal_projector.", "model.multi_modal_projector."),
+                ("image_newline", "model.image_newline"),
+                ("language_model.model.", "model.language_model."),
+                ("language_model.lm_head.", "lm_head."),
+            ],
+        },
+    ]
+}
+
+/// With CLIP's tower.
+const CLIP_LAYOUTS: [KeyLayout; 3] = layouts(
+    "vision_tower.vision_model.embeddings.class_embedding",
+    "vision_tower.embeddings.class_embedding",
+    "model.vision_tower.embeddings.class_embedding",
+);
+
+/// With SigLIP's.
+const SIGLIP_LAYOUTS: [KeyLayout; 3] = layouts(
+    "vision_tower.vision_model.embeddings.patch_embedding.bias",
+    "vision_tower.embeddings.patch_embedding.bias",
+    "model.vision_tower.embeddings.patch_embedding.bias",
+);
+
+/// Buffers that old files carry and nothing learns.
+fn is_buffer(key: &str) -> bool {
+    ["rotary_emb.inv_freq", "rotary_pos_emb.inv_freq", "embeddings.position_ids"].iter().any(|name| key.ends_with(name))
+}
+
+/// Buffers, and the pooling head of some SigLIP files, which the language model never sees.
+fn is_spare_head(key: &str) -> bool {
+    is_buffer(key) || key.contains("vision_tower.head.") || key.contains("vision_tower.vision_model.head.")
+}
+
+/// A nested configuration, which must be of a kind that this family is wired for; the first if it does not say.
+fn part(json: &Value, key: &str, expected: &[&str]) -> Result<Value> {
+    let part = json.get(key).cloned().ok_or_else(|| Error::data(format!("`{key}` is missing")))?;
+    let kind: String = field(&part, "model_type", expected.first().copied().unwrap_or_default().to_owned())?;
+    if !expected.contains(&kind.as_str()) {
+        let supported: Vec<_> = expected.iter().map(|name| format!("`{name}`")).collect();
+        return Err(Error::data(format!("`{key}.model_type` is `{kind}`; supported: {}", supported.join(", "))));
+    }
+    Ok(part)
+}
 
 impl Family {
     /// Reads `model_type` from a folder's config.json.
@@ -58,15 +140,31 @@ impl Family {
     }
 }
 
+impl Family {
+    /// How a model of tower, connector and decoder is put together; None of those that are put together by themselves.
+    fn recipe(self) -> Option<&'static Recipe> {
+        match self {
+            Self::Llava | Self::Qwen2Vl | Self::Qwen25Vl => None,
+            Self::Gemma3 => Some(&gemma3::RECIPE),
+            Self::Idefics3 | Self::SmolVlm => Some(&idefics3::RECIPE),
+            Self::LlavaNext => Some(&llava_next::RECIPE),
+            Self::PaliGemma => Some(&paligemma::RECIPE),
+            Self::InternVl => Some(&internvl::RECIPE),
+        }
+    }
+}
+
 /// A model of a folder's configuration whose weights are drawn at random: the control that has the architecture but
 /// learned nothing.
 ///
 /// # Errors
 /// A configuration that does not fit, by file and key.
 pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn VisionLanguage>> {
-    match Family::of(folder)? {
-        Family::Llava => Ok(Box::new(Llava::untrained(folder, seed, device)?)),
-        Family::Qwen2Vl | Family::Qwen25Vl => Ok(Box::new(QwenVl::untrained(folder, seed, device)?)),
+    let family = Family::of(folder)?;
+    match (family.recipe(), family) {
+        (Some(recipe), _) => Ok(Box::new(Composed::untrained(folder, recipe, seed, device)?)),
+        (None, Family::Llava) => Ok(Box::new(Llava::untrained(folder, seed, device)?)),
+        (None, _) => Ok(Box::new(QwenVl::untrained(folder, seed, device)?)),
     }
 }
 
@@ -75,8 +173,10 @@ pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn Vi
 /// # Errors
 /// Anything about the folder that does not fit, by file and key.
 pub fn open(folder: &Path, device: &Device) -> Result<Box<dyn VisionLanguage>> {
-    match Family::of(folder)? {
-        Family::Llava => Ok(Box::new(Llava::open(folder, device)?)),
-        Family::Qwen2Vl | Family::Qwen25Vl => Ok(Box::new(QwenVl::open(folder, device)?)),
+    let family = Family::of(folder)?;
+    match (family.recipe(), family) {
+        (Some(recipe), _) => Ok(Box::new(Composed::open(folder, recipe, device)?)),
+        (None, Family::Llava) => Ok(Box::new(Llava::open(folder, device)?)),
+        (None, _) => Ok(Box::new(QwenVl::open(folder, device)?)),
     }
 }

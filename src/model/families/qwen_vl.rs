@@ -7,10 +7,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::Value;
 
+use super::is_buffer;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, field, read_json};
-use crate::model::language::{Clip, Llama, LlamaConfig, Position, QWEN2_VL, Stream, positions};
-use crate::model::layers::Mask;
+use crate::model::language::{Clip, Llama, LlamaConfig, Position, QWEN2_VL, Sight, Stream, positions};
 use crate::model::vision::{PatchGrid, Patching, QwenTower, QwenTowerConfig};
 use crate::model::walk::{PROMPT, splice, start};
 use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage};
@@ -24,11 +24,6 @@ const LAYOUTS: [KeyLayout; 2] = [
         prefixes: &[("visual.", "model.visual."), ("model.", "model.language_model.")],
     },
 ];
-
-/// Buffers that old files carry and nothing learns.
-fn is_buffer(key: &str) -> bool {
-    key.ends_with("rotary_emb.inv_freq") || key.ends_with("rotary_pos_emb.inv_freq")
-}
 
 /// `config.json` of `model_type: qwen2_vl` or `qwen2_5_vl`.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,21 +226,13 @@ impl VisionLanguage for QwenVl {
 
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream> {
         let residual = splice(self.language.embed(inputs.ids.clone()), visual, &inputs.image)?;
-        let rotary = self.language.rotary_at(&self.positions(inputs)?);
+        let sight = Sight { rotary: self.language.rotary_at(&self.positions(inputs)?), mask: PROMPT };
         let residual = start(residual, hooks)?;
-        Ok(Stream { residual, rotary, mask: PROMPT, lengths: inputs.lengths.clone(), past: Vec::new() })
+        Ok(Stream { residual, sight, near: None, lengths: inputs.lengths.clone(), past: Vec::new() })
     }
 
     fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
-        let [batch, _] = ids.dims();
-        let rotary = self.language.rotary(&[position]);
-        Stream {
-            residual: self.language.embed(ids),
-            rotary,
-            mask: Mask::Full,
-            lengths: vec![1; batch],
-            past: Vec::new(),
-        }
+        self.language.next(ids, position)
     }
 
     fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {

@@ -1,8 +1,8 @@
 //! Multi-head attention with grouped key/value heads: fused where nobody looks, explicit for the rows that are asked for.
 
 use burn::module::Module;
-use burn::nn::Linear;
-use burn::tensor::{Bool, Device, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
+use burn::nn::{Linear, RmsNorm};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
 use super::{Rotary, Windows};
 use crate::error::Result;
@@ -10,12 +10,21 @@ use crate::model::hook::{Effect, Hooks};
 use crate::model::site::Site;
 
 /// How the width is cut into heads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionShape {
     pub heads: usize,
     /// Divides `heads`; each key/value head serves `heads / kv_heads` consecutive query heads.
     pub kv_heads: usize,
     pub head_dim: usize,
+    /// What query-key products are multiplied by.
+    pub scale: f64,
+}
+
+impl AttentionShape {
+    /// Products scaled by `1 / sqrt(head_dim)`.
+    pub fn new(heads: usize, kv_heads: usize, head_dim: usize) -> Self {
+        Self { heads, kv_heads, head_dim, scale: (head_dim as f64).powf(-0.5) }
+    }
 }
 
 /// Which keys a query may see.
@@ -36,6 +45,14 @@ impl Mask {
     pub fn continuing(seen: usize, tokens: usize, device: &Device) -> Self {
         let keys = seen + tokens;
         let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k > seen + q)).collect();
+        Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
+    }
+
+    /// The mask of `tokens` queries that each continue the same `seen` positions: they see those and themselves, but not one
+    /// another, `[1, 1, tokens, seen + tokens]`.
+    pub fn side_by_side(seen: usize, tokens: usize, device: &Device) -> Self {
+        let keys = seen + tokens;
+        let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k >= seen && k != seen + q)).collect();
         Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
     }
 }
@@ -60,6 +77,20 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
+    /// The first `count` positions, `[batch, kv_heads, count, head_dim]`.
+    pub fn first(&self, count: usize) -> Self {
+        let cut = |x: &Tensor<4>| x.clone().narrow(2, 0, count);
+        Self { key: cut(&self.key), value: cut(&self.value) }
+    }
+
+    /// These positions of one item of the batch, `[1, kv_heads, positions, head_dim]`.
+    pub fn of(&self, item: usize, positions: &[usize]) -> Self {
+        let index: Vec<i64> = positions.iter().map(|&at| at as i64).collect();
+        let index: Tensor<1, Int> = Tensor::from_data(index.as_slice(), &self.key.device());
+        let pick = |x: &Tensor<4>| x.clone().narrow(0, item, 1).select(2, index.clone());
+        Self { key: pick(&self.key), value: pick(&self.value) }
+    }
+
     /// The same positions for `times` continuations of each item, `[batch * times, kv_heads, tokens, head_dim]`.
     pub fn shared_by(self, times: usize) -> Self {
         let share = |x: Tensor<4>| {
@@ -70,13 +101,21 @@ impl KeyValue {
     }
 }
 
-/// `o(softmax(q k^T / sqrt(head_dim)) v)`.
+/// Norms of every head's queries and keys, before they are turned.
+#[derive(Module, Debug)]
+pub struct HeadNorms {
+    pub(crate) q: RmsNorm,
+    pub(crate) k: RmsNorm,
+}
+
+/// `o(softmax(scale q k^T) v)`.
 #[derive(Module, Debug)]
 pub struct Attention {
     pub(crate) q: Linear,
     pub(crate) k: Linear,
     pub(crate) v: Linear,
     pub(crate) o: Linear,
+    pub(crate) norms: Option<HeadNorms>,
     #[module(skip)]
     pub(crate) shape: AttentionShape,
 }
@@ -95,6 +134,9 @@ impl Attention {
         let mut query = self.split(self.q.forward(x.clone()), heads);
         let mut key = self.split(self.k.forward(x.clone()), kv_heads);
         let mut value = self.split(self.v.forward(x), kv_heads);
+        if let Some(norms) = &self.norms {
+            (query, key) = (norms.q.forward(query), norms.k.forward(key));
+        }
         if let Some(rotary) = rotary {
             (query, key) = (rotary.turn(query), rotary.turn(key));
         }
@@ -133,12 +175,12 @@ impl Attention {
         mask: &Mask,
         tap: &mut Tap<'_, '_>,
     ) -> Result<Tensor<4>> {
-        let fused = fused(query.clone(), key.clone(), value.clone(), mask);
+        let scale = self.shape.scale;
+        let fused = fused([query.clone(), key.clone(), value.clone()], mask, scale);
         let sites: Vec<Site> = tap.scores.into_iter().chain([tap.weights]).collect();
         let Some(rows) = tap.hooks.rows(&sites, tap.lengths) else { return Ok(fused) };
 
-        let [batch, _, keys, head_dim] = key.dims();
-        let scale = (head_dim as f64).powf(-0.5);
+        let [batch, _, keys, _] = key.dims();
         let mut scores = rows.pick(query).matmul(key.swap_dims(2, 3)) * scale;
         let mut effect = Effect::Reads;
         if let Some(site) = tap.scores.filter(|site| tap.hooks.want(*site)) {
@@ -175,7 +217,7 @@ impl Attention {
 
     /// Repeats each key/value head for the query heads it serves.
     fn share(&self, x: Tensor<4>) -> Tensor<4> {
-        let AttentionShape { heads, kv_heads, head_dim } = self.shape;
+        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
         if heads == kv_heads {
             return x;
         }
@@ -185,16 +227,18 @@ impl Attention {
     }
 }
 
-fn fused(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: &Mask) -> Tensor<4> {
+fn fused([query, key, value]: [Tensor<4>; 3], mask: &Mask, scale: f64) -> Tensor<4> {
     let [batch, heads, queries, _] = query.dims();
     let [_, _, keys, _] = key.dims();
     let (hidden, is_causal) = match mask {
         Mask::Windows(windows) => {
-            return windows.each([query, key, value], |query, key, value| fused(query, key, value, &Mask::Full));
+            return windows
+                .each([query, key, value], |query, key, value| fused([query, key, value], &Mask::Full, scale));
         }
         Mask::Full => (None, false),
         Mask::Causal => (None, true),
         Mask::Hidden(mask) => (Some(mask.as_ref().clone().expand([batch, heads, queries, keys])), false),
     };
-    module::attention(query, key, value, hidden, None, AttentionModuleOptions { is_causal, ..Default::default() })
+    let options = AttentionModuleOptions { scale: Some(scale), is_causal, softcap: None };
+    module::attention(query, key, value, hidden, None, options)
 }

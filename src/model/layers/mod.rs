@@ -8,8 +8,8 @@ mod rotary;
 mod windows;
 
 pub use activation::Activation;
-pub use attention::{Attention, AttentionShape, KeyValue, Mask, Tap};
+pub use attention::{Attention, AttentionShape, HeadNorms, KeyValue, Mask, Tap};
 pub use mlp::{FeedForward, GatedMlp, Mlp};
-pub use norm::{Norm, NormKind};
+pub use norm::{Gain, Norm, NormKind};
 pub use rotary::{Rotary, Wheels};
 pub use windows::Windows;

@@ -16,6 +16,15 @@ pub enum NormKind {
     Rms,
 }
 
+/// What the numbers of an RMS norm in a file multiply by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gain {
+    /// Themselves.
+    Plain,
+    /// One more than themselves: Gemma.
+    OnePlus,
+}
+
 /// A norm over the width.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a module holds a handful of them")]
@@ -28,7 +37,7 @@ impl Norm {
     pub fn build(weights: &mut Builder<'_>, name: &str, kind: NormKind, width: usize, epsilon: f64) -> Result<Self> {
         Ok(match kind {
             NormKind::Layer => Self::Layer(weights.layer_norm(name, width, epsilon)?),
-            NormKind::Rms => Self::Rms(weights.rms_norm(name, width, epsilon)?),
+            NormKind::Rms => Self::Rms(weights.rms_norm(name, width, epsilon, Gain::Plain)?),
         })
     }
 

@@ -29,6 +29,12 @@ impl Wheels {
         let along = |axis| (0..half / 2).map(move |i| (axis, frequency(theta, 2.0 * i as f32 / half as f32)));
         Self { wheels: along(0).chain(along(1)).collect() }
     }
+
+    /// All frequencies divided by `factor`: positions stretched to a longer context.
+    pub fn slowed(mut self, factor: f32) -> Self {
+        self.wheels.iter_mut().for_each(|(_, frequency)| *frequency /= factor);
+        self
+    }
 }
 
 /// `theta^-exponent`, rounded where PyTorch rounds: the power to the nearest f32, then its inverse.
@@ -75,6 +81,12 @@ impl Rotary {
             [1, ..] => self.clone(),
             _ => Self { cos: self.cos.clone().select(0, rows.clone()), sin: self.sin.clone().select(0, rows.clone()) },
         }
+    }
+
+    /// The angles of one position, for `times` tokens that all stand there.
+    pub fn repeated(&self, position: usize, times: usize) -> Self {
+        let repeat = |x: &Tensor<4>| x.clone().narrow(2, position, 1).repeat_dim(2, times);
+        Self { cos: repeat(&self.cos), sin: repeat(&self.sin) }
     }
 
     /// Turns queries or keys, `[batch, heads, tokens, head_dim]`.

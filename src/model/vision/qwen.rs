@@ -142,7 +142,7 @@ impl QwenTower {
         let QwenTowerConfig { width, hidden, heads, channels, activation, norm, .. } = *config;
         let Patching { patch, frames, merge, .. } = config.patching;
         let patches = weights.patch_volumes("patch_embed.proj", width, [channels, frames, patch])?;
-        let shape = AttentionShape { heads, kv_heads: heads, head_dim: width / heads };
+        let shape = AttentionShape::new(heads, heads, width / heads);
         let blocks = (0..config.layers)
             .map(|i| {
                 let mut block = weights.within(format!("blocks.{i}"));
@@ -156,7 +156,7 @@ impl QwenTower {
                     NormKind::Layer => FeedForward::Plain(Mlp::build(&mut mlp, width, hidden, activation)?),
                     NormKind::Rms => FeedForward::Gated(GatedMlp::build_biased(&mut mlp, width, hidden, activation)?),
                 };
-                Ok(Block { norm1, attention: Attention { q, k, v, o, shape }, norm2, mlp })
+                Ok(Block { norm1, attention: Attention { q, k, v, o, norms: None, shape }, norm2, mlp })
             })
             .collect::<Result<Vec<_>>>()?;
         let mut merger = weights.within("merger");

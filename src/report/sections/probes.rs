@@ -3,7 +3,6 @@
 use super::super::section::{Content, Run, Section, Verdict};
 use crate::error::Result;
 use crate::figure::probe;
-use crate::figure::probe::conclusion::verdicts;
 use crate::figure::probe::family::Family;
 use crate::figure::probe::rows::{Claim, Measure};
 use crate::figure::probe::wording;
@@ -24,12 +23,12 @@ fn read(run: &Run) -> Result<Option<Content>> {
     }))
 }
 
-/// The claims of a probe that a report opens with: at the site that stands for all, and between towers.
+/// The claims of a probe that a report opens with: at the sites that stand for all, and between towers.
 fn claims<'a>(family: &Family<'a>) -> Vec<&'a Claim> {
-    family.claims().into_iter().chain(family.comparisons()).collect()
+    family.sites().into_iter().flat_map(|site| family.claims(site)).chain(family.comparisons()).collect()
 }
 
-/// The verdicts of the claims table, as they are.
+/// How many claims went which way, and which ones: the table below says by how much and against what.
 fn verdict(families: &[Family]) -> Verdict {
     let all: Vec<&Claim> = families.iter().flat_map(claims).collect();
     if all.is_empty() {
@@ -43,22 +42,42 @@ fn verdict(families: &[Family]) -> Verdict {
         of("refuted"),
         of("undecided")
     );
-    let told = families.iter().filter(|family| !claims(family).is_empty()).map(|family| {
-        let several = family.axes().len() > 1;
-        format!("Probe “{}” at {} {}.", family.name, family.site(), verdicts(&claims(family), several))
+    let supported = families.iter().filter_map(|family| {
+        let held: Vec<&Claim> = claims(family).into_iter().filter(|claim| claim.verdict == "supported").collect();
+        let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+        for claim in held {
+            let statement = wording::judged(&claim.claim).unwrap_or(&claim.test);
+            let place =
+                if claim.site == "chosen" { claim.axis.clone() } else { format!("{} {}", claim.site, claim.axis) };
+            match said.iter_mut().find(|(known, _)| *known == statement) {
+                Some((_, places)) => places.push(place),
+                None => said.push((statement, vec![place])),
+            }
+        }
+        let said: Vec<String> =
+            said.into_iter().map(|(statement, places)| format!("{statement} ({})", places.join(", "))).collect();
+        (!said.is_empty()).then(|| format!("“{}”: {}.", family.name, said.join("; ")))
     });
-    Verdict { short, long: told.collect::<Vec<_>>().join(" ") }
+    let supported: Vec<String> = supported.collect();
+    let long = match supported.is_empty() {
+        true => "None is supported.".into(),
+        false => format!("Supported are, by probe: {}", supported.join(" ")),
+    };
+    Verdict { short, long }
 }
 
-/// A line a claim: what was tried, what came out, and why that is so.
+/// A line a claim: what came out of which test, and why that is so.
 fn lead(family: &Family) -> Vec<(String, String)> {
     let line = |claim: &Claim| {
-        let number = claim.number.map_or("undefined".into(), wording::estimate);
-        let label = format!("{}, {} ({})", claim.claim.replace('_', " "), family.name, claim.axis);
-        (
-            label,
-            format!("{}: {} at {}, {}: {number}; {}", claim.verdict, claim.test, claim.site, claim.group, claim.reason),
-        )
+        let label = format!(
+            "{}, {} ({}, {}, {})",
+            claim.claim.replace('_', " "),
+            family.name,
+            claim.axis,
+            claim.site,
+            wording::group(&claim.group)
+        );
+        (label, format!("{}: {}. {}", claim.verdict, claim.test, claim.reason))
     };
     claims(family).into_iter().map(line).collect()
 }
