@@ -181,7 +181,7 @@ fn backup(rows: &Measured) -> Option<Claim> {
         ("C4", "the language model has a code of its own"),
         "accuracy above chance with every object alone in the middle on a blank background",
         left,
-        "chance; the first slot, where exchanging objects must do nothing",
+        "chance; exchange at the first slot",
         vec![
             (above(left, 0.0, "accuracy above chance"), "the ablation's accuracy"),
             (
