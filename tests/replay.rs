@@ -14,7 +14,7 @@ fn fixture() -> String {
 }
 
 /// Numbers of the only row of a table that these columns tell apart.
-fn row(table: &DataFrame, of: &[(&str, &str)]) -> impl Fn(&str) -> f64 {
+fn row(table: &DataFrame, of: &[(&str, &str)]) -> impl Fn(&str) -> f64 + use<> {
     let texts = |name: &str| table.column(name).unwrap().str().unwrap().clone();
     let same = |at: &usize| of.iter().all(|(name, value)| texts(name).get(*at) == Some(*value));
     let found: Vec<usize> = (0..table.height()).filter(same).collect();

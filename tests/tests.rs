@@ -31,7 +31,6 @@ mod qwen;
 mod recording;
 /// Answers recorded elsewhere at several scalings.
 mod replay;
-mod scaling;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
 /// The walk: rows on demand, padding, hooks.

@@ -66,7 +66,7 @@ fn judged(case: &Case<'_>, gates: &[GateSpec]) -> Vec<Row> {
     rows(case, &methods).into_iter().filter(|row| row.stratum == "all" && row.rule == "word").collect()
 }
 
-fn of<'a>(rows: &'a [Row], kind: Kind) -> Vec<&'a Row> {
+fn of(rows: &[Row], kind: Kind) -> Vec<&Row> {
     rows.iter().filter(|row| row.kind == kind.name()).collect()
 }
 
@@ -96,7 +96,7 @@ fn a_gate_that_knows_nothing_gains_nothing() {
     let items = items();
     // Neither side is right more often than the other, and not by certainty.
     let noise = |n: usize| ((n * 7919 + 13) % 101) as f64 / 101.0;
-    let coin = |n: usize, k: usize| (n * 31 + k * 17 + n * n % 7) % 2 == 0;
+    let coin = |n: usize, k: usize| (n * 31 + k * 17 + n * n % 7).is_multiple_of(2);
     let scalings = Scalings {
         runs: vec![
             run("none", 1.0, move |n| coin(n, 0), noise),
