@@ -17,18 +17,20 @@ struct Row {
     after: String,
 }
 
-/// Of every case whose attention maps were kept: `each` items of each kind, at the smallest and at the largest alpha of its
-/// first operator; None where there are none.
+/// Of every case whose attention maps were kept: `each` items of each kind, at the alphas of its first operator that are
+/// nearest to one half and to two; None where there are none.
 pub fn table(cases: &[Case<'_>], each: usize) -> Option<Table> {
     let mut rows = Vec::new();
     for case in cases.iter().filter(|case| case.scalings.iter().all(|scaled| scaled.map_layer.is_some())) {
         let first = case.scalings.iter().find(|scaled| scaled.operator != "none").map(|scaled| scaled.operator);
         let of_it = |at: &usize| Some(case.scalings[*at].operator) == first;
-        let mut places: Vec<usize> = (0..case.scalings.len()).filter(of_it).collect();
-        places.sort_by(|&a, &b| case.scalings[a].alpha.total_cmp(&case.scalings[b].alpha));
-        let mut ends: Vec<usize> = places.first().into_iter().chain(places.last()).copied().collect();
-        ends.dedup();
-        for at in ends {
+        let nearest = |wanted: f64, beside: fn(f64) -> bool| {
+            let off = |at: &usize| (case.scalings[*at].alpha - wanted).abs();
+            let places = (0..case.scalings.len()).filter(of_it).filter(|at| beside(case.scalings[*at].alpha));
+            places.min_by(|a, b| off(a).total_cmp(&off(b)))
+        };
+        let ends = [nearest(0.5, |alpha| alpha < 1.0), nearest(2.0, |alpha| alpha > 1.0)];
+        for at in ends.into_iter().flatten() {
             for (kind, wanted) in
                 [("put right", (false, true)), ("broken", (true, false)), ("right before and after", (true, true))]
             {

@@ -143,7 +143,7 @@ fn over_alphas<'a>(case: &Case<'_>, operator: &str, seed: u64) -> [Method<'a>; 2
         Ok(of_item.into_iter().map(|choice| order[choice]).collect())
     });
     [
-        method(format!("{operator}, alpha chosen on other images"), Kind::ChosenAlpha, chosen),
+        method(format!("{operator}, chosen alpha"), Kind::ChosenAlpha, chosen),
         method(format!("{operator}, oracle"), Kind::Oracle, Ok(oracle(case, &order))),
     ]
 }
@@ -233,7 +233,7 @@ fn of_gate<'a>(case: &Case<'_>, gate: &'a GateSpec, seed: u64) -> Vec<Method<'a>
         }
     }
     let answers = reason.map_or(Ok(Answers::By(all)), Err);
-    let chosen = format!("gate {name}, threshold chosen on other images");
+    let chosen = format!("gate {name}, chosen threshold");
     methods.push(method(chosen, Kind::ChosenGate, Rounding::None, range, answers));
     methods.push(method(format!("gate {name}, oracle"), Kind::Oracle, Rounding::None, None, Ok(oracle(case, &sides))));
     methods

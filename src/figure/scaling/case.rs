@@ -42,8 +42,10 @@ impl Case {
         format!("scaling-{}-{}-{what}", plain(&self.design), plain(&self.dataset))
     }
 
-    /// What stands before a title or a number.
+    /// A title or a number's name, with what it is of where a run has several.
     pub fn told(&self, what: &str) -> String {
-        if self.several { format!("“{}” on {}: {what}", self.design, self.dataset) } else { what.to_owned() }
+        let text = if self.several { format!("{} on {}: {what}", self.design, self.dataset) } else { what.to_owned() };
+        let mut letters = text.chars();
+        letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
     }
 }

@@ -24,6 +24,11 @@ pub fn figure(case: &Case, tallied: &[Tallied], confused: &[Confused]) -> Option
     alphas.sort_by(|a, b| a.alpha.unwrap_or(1.0).total_cmp(&b.alpha.unwrap_or(1.0)));
     let gates = rows.iter().copied().filter(|row| ["gate", "chosen_gate"].contains(&row.kind.as_str()));
     let shown: Vec<&Tallied> = alphas.into_iter().take(MOST - 1).chain(gates).take(MOST).collect();
+    // Many names need room.
+    let own = |one: &&Confused| case.has(&one.design, &one.dataset);
+    let extra = confused.iter().filter(own).any(|one| one.answered.starts_with('(') && one.n > 0);
+    let golds: std::collections::BTreeSet<&str> = confused.iter().filter(own).map(|one| one.gold.as_str()).collect();
+    let wide = golds.len() + usize::from(extra) > 4;
     let panels: Vec<Panel> = shown.iter().filter_map(|row| panel(case, row, confused)).collect();
     (!panels.is_empty()).then(|| Figure {
         name: case.file("confusion"),
@@ -32,7 +37,7 @@ pub fn figure(case: &Case, tallied: &[Tallied], confused: &[Confused]) -> Option
                   with one alpha where the untouched model is unsure and with another where it is sure."
             .into(),
         keys: Vec::new(),
-        rows: Row::grid(3, 180.0, panels),
+        rows: Row::grid(if wide { 2 } else { 3 }, 180.0, panels),
     })
 }
 

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::figure::effect::wording::p;
 use crate::figure::rows::Headline;
 use crate::figure::scaling::case::Case;
-use crate::figure::scaling::rows::{Beside, Group, Tallied};
+use crate::figure::scaling::rows::{Beside, Group, Looked, Tallied};
 use crate::figure::scaling::wording::percent;
 use crate::figure::scaling::{figures, wording};
 
@@ -18,7 +18,13 @@ fn read(run: &Run) -> Result<Option<Content>> {
     let rows = Tallied::read(run.folder)?;
     let whole: Vec<&Tallied> = rows.iter().filter(|row| row.main && row.stratum == "all").collect();
     let cases = Case::all(&rows);
-    let told: Vec<String> = cases.iter().map(|case| sentence(case, &whole)).collect();
+    let looked = Looked::read(run.folder)?;
+    let mut told: Vec<String> = cases
+        .iter()
+        .flat_map(|case| [Some(sentence(case, &whole)), case.first.then(|| attention(case, &looked)).flatten()])
+        .flatten()
+        .collect();
+    told.push("What is called chosen was chosen on other images than those it is judged on.".into());
     let mut findings: Vec<Headline> = whole.iter().flat_map(|row| finding(&cases, row)).collect();
     findings.extend(Beside::read(run.folder)?.iter().map(published));
     Ok(Some(Content {
@@ -85,9 +91,26 @@ fn sentence(case: &Case, rows: &[&Tallied]) -> String {
     });
     let told = if told.is_empty() { String::new() } else { format!("; {}", told.join("; ")) };
     let text = format!("untouched {untouched}{told}.{ends}");
-    let text = case.told(&text);
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    case.told(&text)
+}
+
+/// Which way raw scaling moves attention: that depends on the sign of the scores.
+fn attention(case: &Case, looked: &[Looked]) -> Option<String> {
+    let share = |row: &&Looked| case.has(&row.design, &row.dataset) && row.layer < 0 && row.measure == "image_share";
+    let own: Vec<&Looked> = looked.iter().filter(share).collect();
+    let untouched = own.iter().find(|row| row.operator == "none")?.value?.value;
+    let raw = || own.iter().filter(|row| row.operator == "raw");
+    let below = raw().filter(|row| row.alpha < 1.0).max_by(|a, b| a.alpha.total_cmp(&b.alpha));
+    let above = raw().filter(|row| row.alpha > 1.0).min_by(|a, b| a.alpha.total_cmp(&b.alpha));
+    let one = |row: &&Looked| Some(format!("{} at alpha {}", percent(row.value?.value), row.alpha));
+    let told: Vec<String> = below.iter().chain(above.iter()).filter_map(|row| one(row)).collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "Untouched, the image gets {} of the attention; under raw scaling, {}.",
+            percent(untouched),
+            told.join(" and ")
+        )
+    })
 }
 
 /// "90.8 % (3 put right, 2 broken, p = 1.000)".
