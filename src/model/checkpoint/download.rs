@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 use hf_hub::{Repo, RepoType};
 use serde_json::Value;
 
@@ -35,13 +35,11 @@ impl Remote {
         if let Ok(token) = std::env::var("HF_TOKEN") {
             builder = builder.with_token(Some(token));
         }
-        let refused = |error: ApiError| explained(model, &error);
-        let api = builder.build().map_err(refused)?;
+        let api = builder.build().map_err(|error| explained(model, &error))?;
         let revision = model.revision().to_owned();
         let repository = api.repo(Repo::with_revision(model.id.clone(), RepoType::Model, revision));
-        let answer = repository.info_request().call().map_err(|error| explained(model, &error.into()))?;
-        let info: Value =
-            answer.into_body().read_json().map_err(|error| explained(model, &ApiError::from(Box::new(error))))?;
+        let answer = repository.info_request().call().map_err(|error| explained(model, &error))?;
+        let info: Value = answer.into_body().read_json().map_err(|error| explained(model, &error))?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let names = info["siblings"].as_array().into_iter().flatten().filter_map(|file| text(&file["rfilename"]));
         let files: Vec<String> = names.filter(|name| is_read(name)).collect();
@@ -81,7 +79,7 @@ fn is_on(value: &str) -> bool {
     ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
 }
 
-fn explained(model: &HubModel, error: &ApiError) -> Error {
+fn explained(model: &HubModel, error: &dyn std::fmt::Display) -> Error {
     let text = error.to_string();
     let error = Error::data(format!("`{model}` cannot be fetched: {text}"));
     let is = |code: &str| text.contains(code);
