@@ -18,7 +18,7 @@ fn a_wrong_study_shows_the_line_and_what_to_do() {
         ("[record]\nattention = [\"lm.0.resid\"]\n", &["line 7", "`lm.0.resid` is not attention"]),
         ("[analysis]\ndraws = 3\n", &["line 6", "draws", "at least 40"]),
         ("[analysis]\nbootsrap = 3\n", &["line 7", "unknown key `bootsrap`", "`bootstrap`"]),
-        ("[model]\npath = \"nowhere\"\n", &["line 7", "`nowhere` is not a folder"]),
+        ("[model]\npath = \"nowhere\"\n", &["line 7", "`nowhere` is neither a folder nor"]),
     ];
     for (tail, parts) in cases {
         let place = Place::new();

@@ -45,7 +45,7 @@ fn sites_and_inspect_describe_the_bundled_model() {
     let about = json_of(&place, &["inspect", &bundled(), "--json"]);
     assert_eq!((&about["family"], &about["layers"], &about["grid"]), (&json!("llava"), &json!(6), &json!([8, 8])));
     assert_eq!(about["sites"], sites.len());
-    place.run(&["sites", "nowhere"]).expect(2).says(&["`nowhere` is not a folder"]);
+    place.run(&["sites", "nowhere"]).expect(2).says(&["`nowhere` is neither a folder nor"]);
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod checkpoint;
 mod cli;
 /// Ablation, knockout, enhancement, erasure, lens: what must hold exactly.
 mod designs;
+/// Families of tower, connector and decoder: equal to their references, geometry, studies.
+mod families;
 /// Hidden states: the right tokens of the right image; variants; what cannot be is refused.
 mod hidden;
 /// A synthetic dump, from its logits to the tables, by hand.

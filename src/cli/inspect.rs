@@ -3,43 +3,75 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use image::RgbImage;
 use serde_json::json;
 
 use super::Done;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::checkpoint::{hub, sizes};
 use crate::model::{Compute, families};
-use crate::processor::Processor;
+use crate::processor::{Picture, Processor};
+use crate::study::shipped;
 
-/// Print what a checkpoint is: family, sizes, image grid, sites.
+/// Print what a checkpoint is: family, sizes, image grid, sites, memory.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  vlmscope inspect datasets/scenes-llava")]
+#[command(after_help = "Examples:\n  vlmscope inspect datasets/scenes-llava\n  \
+    vlmscope inspect HuggingFaceTB/SmolVLM-256M-Instruct --image 640x480")]
 pub struct Inspect {
-    /// Folder of a Hugging Face checkpoint.
+    /// Folder of a Hugging Face checkpoint, or its name on the hub, with @REVISION if not `main`.
+    #[arg(value_name = "MODEL")]
     model: PathBuf,
+    /// Size of the image whose tokens are counted.
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = parse_size)]
+    image: (u32, u32),
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Inspect) -> Result<Done> {
-    let family = families::Family::of(&args.model)?;
-    let model = families::open(&args.model, &Compute::Cpu.open()?)?;
-    let processor = Processor::open(&args.model)?;
-    let square = processor.picture(&image::RgbImage::new(64, 64))?;
-    let (grid, [_, channels, height, width]) = (square.main.geometry.grid, square.pixel_shape);
-    let sites = model.sites().len();
+    let folder = hub::find(&shipped(&args.model))?;
+    let family = families::Family::of(&folder)?;
+    let model = families::open(&folder, &Compute::Cpu.open()?)?;
+    let processor = Processor::open(&folder)?;
+    let (wide, high) = args.image;
+    let picture = processor.picture(&RgbImage::new(wide, high))?;
+    let [images, channels, height, width] = picture.pixel_shape;
+    let grids: Vec<[usize; 2]> = views(&picture).map(|grid| [grid.rows, grid.cols]).collect();
+    let (sites, parameters) = (model.sites().len(), model.parameters());
+    let weights = sizes(&folder)?;
+    // Computed in single precision, whatever the file holds.
+    let (resident, streamed) = (4 * parameters as u64, 4 * weights.largest_block);
     if args.json {
         println!(
             "{}",
-            json!({"family": family.name(), "parameters": model.parameters(), "layers": model.depth(),
-                   "grid": [grid.rows, grid.cols], "pixels": [channels, height, width], "sites": sites})
+            json!({"family": family.name(), "folder": folder, "parameters": parameters, "layers": model.depth(),
+                   "dtypes": weights.dtypes, "image": [high, wide], "images": images, "pixels": [channels, height, width],
+                   "grid": grids.first(), "views": grids, "tokens": picture.arranged().len(), "sites": sites,
+                   "bytes": {"file": weights.bytes, "resident": resident, "largest_block": streamed}})
         );
         return Ok(Done::Whole);
     }
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     println!("family      {}", family.name());
-    println!("parameters  {} ({:.1} MB in f32)", model.parameters(), model.parameters() as f64 * 4.0 / 1e6);
+    println!("folder      {}", folder.display());
+    println!("parameters  {parameters} ({} on disk as {})", megabytes(weights.bytes), weights.dtypes.join(", "));
+    println!("memory      {} resident in f32; the largest block alone {}", megabytes(resident), megabytes(streamed));
     println!("LM layers   {}", model.depth());
-    println!("image       {width} x {height} pixels, {} x {} tokens", grid.rows, grid.cols);
+    println!("image       {wide} x {high} becomes {images} of {width} x {height} pixels");
+    let named: Vec<String> = grids.iter().map(|[rows, cols]| format!("{rows} x {cols}")).collect();
+    println!("tokens      {} (rows x columns: {})", picture.arranged().len(), named.join(", then "));
     println!("sites       {sites} (`vlmscope sites {}` lists them)", args.model.display());
     Ok(Done::Whole)
+}
+
+fn views(picture: &Picture) -> impl Iterator<Item = crate::processor::Grid> {
+    std::iter::once(&picture.main).chain(&picture.aside).map(|view| view.geometry.grid)
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    sides.filter(|&(width, height)| width > 0 && height > 0).ok_or_else(|| {
+        Error::usage(format!("`{text}` is not a size: expected WIDTHxHEIGHT, such as 640x480")).to_string()
+    })
 }

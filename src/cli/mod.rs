@@ -6,6 +6,7 @@
 mod analyze;
 mod command_line;
 mod datasets;
+mod download;
 mod import;
 mod inspect;
 mod interrupt;
@@ -46,6 +47,7 @@ enum Verb {
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
     Sites(sites::Sites),
+    Download(download::Download),
     Datasets(datasets::Datasets),
     Studies(studies::Studies),
     Train(train::Train),
@@ -87,6 +89,7 @@ impl Verb {
             Self::Inspect(args) => inspect::run(args),
             Self::Verify(args) => verify::run(args).map(whole),
             Self::Sites(args) => sites::run(args).map(whole),
+            Self::Download(args) => download::run(args).map(whole),
             Self::Datasets(args) => datasets::run(args).map(whole),
             Self::Studies(args) => studies::run(args).map(whole),
             Self::Train(args) => train::run(args).map(whole),

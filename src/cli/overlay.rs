@@ -10,8 +10,10 @@ use crate::dataset::{self, PixelBox};
 use crate::error::{Error, Result};
 use crate::figure::Overlay;
 use crate::look::{Look, look};
+use crate::model::checkpoint::hub;
 use crate::model::{Compute, families};
 use crate::processor::Processor;
+use crate::study::shipped;
 
 /// Draw where the last position of a prompt looks in an image.
 #[derive(Args, Debug)]
@@ -20,7 +22,8 @@ use crate::processor::Processor;
     to the blue square?\"\n  vlmscope overlay MODEL photo.jpg --question \"Where is the mug?\" --box mug=486,307,577,388 --layer 17"
 )]
 pub struct OverlayArgs {
-    /// Folder of a Hugging Face checkpoint.
+    /// Folder of a Hugging Face checkpoint, or its name on the hub, with @REVISION if not `main`.
+    #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The image file.
     image: PathBuf,
@@ -51,8 +54,9 @@ pub fn run(args: &OverlayArgs) -> Result<Done> {
     for (name, area) in &args.boxes {
         check(name, area, image.dimensions(), &args.image)?;
     }
-    let model = families::open(&args.model, &args.device.open()?)?;
-    let processor = Processor::open(&args.model)?;
+    let folder = hub::find(&shipped(&args.model))?;
+    let model = families::open(&folder, &args.device.open()?)?;
+    let processor = Processor::open(&folder)?;
     // Layer 17 of LLaVA-1.5's 32, in proportion.
     let layer = args.layer.unwrap_or(model.depth() * 17 / 32);
     let seen = look(model.as_ref(), &processor, &image, &args.question, layer, args.head)?;

@@ -6,13 +6,16 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
+use crate::model::checkpoint::hub;
 use crate::model::{Compute, families};
+use crate::study::shipped;
 
 /// List a model's sites with their shapes.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  vlmscope sites datasets/scenes-llava")]
 pub struct Sites {
-    /// Folder of a Hugging Face checkpoint.
+    /// Folder of a Hugging Face checkpoint, or its name on the hub, with @REVISION if not `main`.
+    #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// Print JSON instead of a table.
     #[arg(long)]
@@ -20,7 +23,7 @@ pub struct Sites {
 }
 
 pub fn run(args: &Sites) -> Result<()> {
-    let model = families::open(&args.model, &Compute::Cpu.open()?)?;
+    let model = families::open(&hub::find(&shipped(&args.model))?, &Compute::Cpu.open()?)?;
     let sites = model.sites();
     if args.json {
         let rows: Vec<_> = sites

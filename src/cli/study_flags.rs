@@ -20,8 +20,9 @@ use crate::study::{Compat, Existing, RunFolder, Skipped, Sources, Study, StudyTe
 pub struct StudyFlags {
     /// A study file; `vlmscope studies` lists those that come with vlmscope.
     study: PathBuf,
-    /// Look at this checkpoint (a Hugging Face folder) instead of the study's.
-    #[arg(long, value_name = "FOLDER")]
+    /// Look at this checkpoint instead of the study's: a Hugging Face folder, or a name on the hub that is in the local cache,
+    /// with @REVISION if not `main`.
+    #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Ask these items instead of the study's: a built-in name or a path; several times for several.
     #[arg(long, value_name = "SOURCE")]

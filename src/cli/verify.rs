@@ -6,9 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::model::checkpoint::hub;
 use crate::model::{Compute, families};
 use crate::parity::{self, Reference, Verdict};
 use crate::processor::Processor;
+use crate::study::shipped;
 
 /// Compare every tensor of a reference file with what the model here computes.
 #[derive(Args, Debug)]
@@ -18,7 +20,8 @@ use crate::processor::Processor;
     Exit code 0: equal within the tolerance; 1: not."
 )]
 pub struct Verify {
-    /// Folder of a Hugging Face checkpoint.
+    /// Folder of a Hugging Face checkpoint, or its name on the hub, with @REVISION if not `main`.
+    #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// Reference tensors; `ref_attn.safetensors` beside them is read too.
     #[arg(long, value_name = "REF.safetensors")]
@@ -38,8 +41,9 @@ pub struct Verify {
 
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
-    let model = families::open(&args.model, &args.device.open()?)?;
-    let processor = Processor::open(&args.model)?;
+    let folder = hub::find(&shipped(&args.model))?;
+    let model = families::open(&folder, &args.device.open()?)?;
+    let processor = Processor::open(&folder)?;
     let beside = args.against.with_file_name("input.png");
     let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
     let verdict = parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?;

@@ -26,8 +26,8 @@ impl From<&TokenMap> for Columns {
     }
 }
 
-/// Where a row of attention goes. `bos + image + text + last` is 1. Of an image with several views, `image` is all of them,
-/// objects and background are of the finest.
+/// Where a row of attention goes. `bos + image + text + last` is 1, but for what goes to other views of the image than the
+/// finest, which is all that `image`, objects and background are of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shares {
     pub bos: f32,
@@ -38,7 +38,7 @@ pub struct Shares {
     pub objects: Vec<Option<f32>>,
     /// The union of all annotated objects; at most the sum of `objects`. `None` where none is annotated.
     pub union: Option<f32>,
-    /// What the patches have besides `union`; `None` with it, for then nobody knows what is background.
+    /// `image - union`; `None` with it, for then nobody knows what is background.
     pub background: Option<f32>,
 }
 
@@ -51,9 +51,8 @@ pub fn reduce(layer: i16, head: i16, weights: &[f32], columns: &Columns, coverag
     let bos = columns.bos.map_or(0.0, |column| f64::from(weights[column]));
     let last = f64::from(weights[columns.last]);
     let aside: f64 = columns.aside.iter().map(|&column| f64::from(weights[column])).sum();
-    let seen = sum(&patches);
-    let image = seen + aside;
-    let text = (sum(&weights[..columns.len]) - bos - last - image).max(0.0);
+    let image = sum(&patches);
+    let text = (sum(&weights[..columns.len]) - bos - last - image - aside).max(0.0);
     let on = |covered: &Vec<f32>| -> f64 {
         patches.iter().zip(covered).map(|(&mass, &share)| f64::from(mass) * f64::from(share)).sum()
     };
@@ -65,7 +64,7 @@ pub fn reduce(layer: i16, head: i16, weights: &[f32], columns: &Columns, coverag
         last: last as f32,
         objects: coverage.objects.iter().map(|object| object.as_ref().map(|covered| on(covered) as f32)).collect(),
         union: union.map(|mass| mass as f32),
-        background: union.map(|mass| (seen - mass).max(0.0) as f32),
+        background: union.map(|mass| (image - mass).max(0.0) as f32),
     };
     AttentionRow { layer, head, shares, patches }
 }
@@ -139,10 +138,10 @@ mod tests {
         close(shares.background.unwrap(), 0.2);
         assert_eq!((row.layer, row.head, row.patches.as_slice()), (3, 1, &weights[1..5]));
 
-        // Were the words another view of the image, they would be image but neither object nor background.
+        // Were the words another view of the image, they would be neither text nor in the grid.
         let columns = Columns { aside: vec![5, 6], ..columns };
         let row = reduce(3, 1, &weights, &columns, &Coverage::of(&objects, &geometry()));
-        close(row.shares.image, 0.55);
+        close(row.shares.image, 0.4);
         close(row.shares.text, 0.0);
         close(row.shares.background.unwrap(), 0.2);
     }

@@ -16,6 +16,7 @@ use super::shards::Shards;
 use crate::dataset::{Dataset, Item, Joined};
 use crate::error::{Error, Result};
 use crate::model::Compute;
+use crate::model::checkpoint::hub;
 use crate::study::{
     CheckpointIdentity, DatasetIdentity, Existing, Manifest, Progress, RunFolder, Study, StudyText, Variant,
     fingerprint_checkpoint, shipped,
@@ -70,13 +71,8 @@ impl Stage {
         }
         let images = Images::of(&dataset);
         check_variants(&study, &dataset).map_err(|error| text.error_at(&["record", "hidden"], error))?;
-        let checkpoint = shipped(&study.model.path);
-        if !checkpoint.is_dir() {
-            let error = Error::usage(format!("the model `{}` is not a folder", study.model.path)).with_help(
-                "a model is a Hugging Face folder: config.json, *.safetensors, tokenizer.json, processor files",
-            );
-            return Err(text.error_at(&["model", "path"], error));
-        }
+        let checkpoint = hub::find(&shipped(&study.model.path));
+        let checkpoint = checkpoint.map_err(|error| text.error_at(&["model", "path"], error))?;
         Ok(Self { study, text, dataset, images, checkpoint, compute })
     }
 

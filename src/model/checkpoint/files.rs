@@ -59,6 +59,11 @@ impl Checkpoint {
                 }
             }
         }
+        let packed = [".qweight", ".scales", ".weight_scale", ".quant_state.bitsandbytes__nf4", ".absmax"];
+        if let Some(key) = home.keys().find(|key| packed.iter().any(|end| key.ends_with(end))) {
+            return Err(Error::data(format!("{}: `{key}` says that the weights are quantised", folder.display()))
+                .with_help("only f32, f16 and bf16 weights are read: use the checkpoint that this one was made from"));
+        }
         let layout = *layouts.iter().find(|layout| home.contains_key(layout.mark)).ok_or_else(|| {
             let marks: Vec<_> = layouts.iter().map(|layout| format!("`{}` ({})", layout.mark, layout.name)).collect();
             let some: Vec<_> = home.keys().take(3).map(|key| format!("`{key}`")).collect();
@@ -167,6 +172,39 @@ impl Shard {
         };
         Ok(values)
     }
+}
+
+/// What a folder's weights take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of all tensors, in the files.
+    pub bytes: u64,
+    /// Their types: "BF16", "F32".
+    pub dtypes: Vec<String>,
+    /// Numbers of the largest block: a layer, or what belongs to none, such as the embeddings.
+    pub largest_block: u64,
+}
+
+/// Reads the headers of a folder's weights.
+///
+/// # Errors
+/// As [`Checkpoint::open`].
+pub fn sizes(folder: &Path) -> Result<Sizes> {
+    let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
+    let (mut bytes, mut dtypes) = (0, BTreeSet::new());
+    for path in weight_files(folder)? {
+        for (key, info) in Shard::open(&path)?.infos {
+            bytes += (info.data_offsets.1 - info.data_offsets.0) as u64;
+            dtypes.insert(format!("{:?}", info.dtype));
+            // Everything up to the number of its layer.
+            let parts: Vec<&str> = key.split('.').collect();
+            let layer = parts.iter().position(|part| part.parse::<usize>().is_ok());
+            let block = layer.map_or_else(|| key.clone(), |at| parts[..=at].join("."));
+            *blocks.entry(block).or_default() += info.shape.iter().product::<usize>() as u64;
+        }
+    }
+    let largest_block = blocks.into_values().max().unwrap_or(0);
+    Ok(Sizes { bytes, dtypes: dtypes.into_iter().collect(), largest_block })
 }
 
 fn broken(path: &Path, map: &Mmap, error: &safetensors::SafeTensorError) -> Error {

@@ -2,12 +2,15 @@
 
 mod builder;
 mod config;
+#[cfg(feature = "hub")]
+pub mod download;
 mod files;
+pub mod hub;
 mod random;
 mod save;
 
 pub use builder::{Builder, Role, Source};
 pub use config::{field, read_json};
-pub use files::{Checkpoint, KeyLayout};
+pub use files::{Checkpoint, KeyLayout, Sizes, sizes};
 pub use random::Random;
 pub use save::{ParamKeys, save};

@@ -119,6 +119,12 @@ impl Family {
         }
         let path = folder.join("config.json");
         let config = read_json(&path)?;
+        if let Some(method) = config.get("quantization_config").filter(|value| !value.is_null()) {
+            let name = method.get("quant_method").and_then(|name| name.as_str()).unwrap_or("some method");
+            let message = format!("{}: the weights are quantised (`{name}`), which is not supported", path.display());
+            return Err(Error::data(message)
+                .with_help("only f32, f16 and bf16 weights are read: use the checkpoint that this one was made from"));
+        }
         let name = config.get("model_type").and_then(|value| value.as_str()).ok_or_else(|| {
             Error::data(format!("{}: `model_type` is missing", path.display()))
                 .with_help(format!("supported: {}", Self::names().collect::<Vec<_>>().join(", ")))

@@ -236,19 +236,14 @@ impl Block {
             if is_intern { ("layernorm_before", "layernorm_after") } else { ("layer_norm1", "layer_norm2") };
         let norm1 = weights.layer_norm(before, width, epsilon)?;
         let mut attention = weights.within(if is_intern { "attention" } else { "self_attn" });
-        let attention = Attention {
-            q: attention.linear_biased("q_proj", width, width, Role::Weight)?,
-            k: attention.linear_biased("k_proj", width, width, Role::Weight)?,
-            v: attention.linear_biased("v_proj", width, width, Role::Weight)?,
-            o: attention.linear_biased(
-                if is_intern { "projection_layer" } else { "out_proj" },
-                width,
-                width,
-                Role::Residual,
-            )?,
-            norms: None,
-            shape,
+        let mut input = |name: &str| match config.biased {
+            true => attention.linear_biased(name, width, width, Role::Weight),
+            false => attention.linear(name, width, width, Role::Weight),
         };
+        let [q, k, v] = [input("q_proj")?, input("k_proj")?, input("v_proj")?];
+        let output = if is_intern { "projection_layer" } else { "out_proj" };
+        let o = attention.linear_biased(output, width, width, Role::Residual)?;
+        let attention = Attention { q, k, v, o, norms: None, shape };
         let norm2 = weights.layer_norm(after, width, epsilon)?;
         let mlp = Mlp::build(&mut weights.within("mlp"), width, hidden, config.activation)?;
         let mut scale = |name: &str| weights.param(name, [width], Role::Scale);

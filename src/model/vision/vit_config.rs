@@ -76,6 +76,8 @@ pub struct VitConfig {
     pub channels: usize,
     pub epsilon: f64,
     pub activation: Activation,
+    /// Whether queries, keys and values have biases; the output always has.
+    pub biased: bool,
     pub kind: VitKind,
 }
 
@@ -95,6 +97,10 @@ impl VitConfig {
                 "hidden_act",
                 &field(json, "hidden_act", class.activation.to_owned())?,
             )?,
+            biased: match class.kind {
+                VitKind::Clip | VitKind::Siglip => true,
+                VitKind::Intern => field(json, "attention_bias", false)?,
+            },
             kind: class.kind,
         };
         for (key, value) in [
