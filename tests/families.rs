@@ -240,7 +240,8 @@ fn the_encoder_s_patches_are_those_that_the_map_names() {
         for (index, patch) in map.geometry.grid.patches().enumerate().step_by(5) {
             let mut changed = state.clone();
             for at in map.mosaic.in_encoder(patch) {
-                changed = changed.slice_assign([0..1, at..at + 1, 0..width], Tensor::ones([1, 1, width], &Device::flex()));
+                changed =
+                    changed.slice_assign([0..1, at..at + 1, 0..width], Tensor::ones([1, 1, width], &Device::flex()));
             }
             let after = model.encode_from(&inputs, last, &|_| Ok(changed.clone()), &mut Hooks::none()).unwrap();
             let by_token = (after - plain.clone()).abs().max_dim(2);
