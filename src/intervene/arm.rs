@@ -15,15 +15,6 @@ pub struct Arm {
     pub hook: Box<dyn Hook>,
 }
 
-impl Arm {
-    /// Stands where an arm was taken from.
-    pub(super) fn none() -> Self {
-        let nothing = super::overwrite::Overwrite::new();
-        let labels = Labels::new("", Site::Logits, "");
-        Self { labels, units: Vec::new(), written: Vec::new(), hook: Box::new(nothing) }
-    }
-}
-
 /// What an arm is, as columns of the effects frame. See there for what each means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {

@@ -67,7 +67,7 @@ impl Bench<'_> {
 }
 
 /// What is done with a batch's states at a site.
-pub type Take<'a> = dyn FnMut(&[Prompt], Site, Tensor<3>) -> Result<()> + 'a;
+pub type Take<'a> = dyn FnMut(&[Prompt], Site, Tensor<3>) -> Result<()> + Send + 'a;
 
 /// What a batch of prompts is rewritten by, if by anything.
 pub type Through<'a> = dyn FnMut(&[Prompt]) -> Result<Option<Box<dyn Hook>>> + 'a;

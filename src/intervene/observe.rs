@@ -130,7 +130,7 @@ impl Sightings {
 pub fn look(
     bench: &Bench<'_>,
     sites: &[Site],
-    take: impl FnMut(usize, &Prompt, Site, &Array2<f64>) -> Result<()>,
+    take: impl FnMut(usize, &Prompt, Site, &Array2<f64>) -> Result<()> + Send,
 ) -> Result<()> {
     look_through(bench, sites, &mut |_| Ok(None), take)
 }
@@ -140,7 +140,7 @@ fn look_through(
     bench: &Bench<'_>,
     sites: &[Site],
     through: &mut Through<'_>,
-    mut take: impl FnMut(usize, &Prompt, Site, &Array2<f64>) -> Result<()>,
+    mut take: impl FnMut(usize, &Prompt, Site, &Array2<f64>) -> Result<()> + Send,
 ) -> Result<()> {
     let runs: Vec<Run> = distinct(bench.items).into_iter().map(Run::original).collect();
     let numbers_of: HashMap<String, usize> =

@@ -114,7 +114,7 @@ impl<F: FnMut(Site, Tensor<2>) -> Result<Tensor<2>>> Apply<F> {
     }
 }
 
-impl<F: FnMut(Site, Tensor<2>) -> Result<Tensor<2>>> Hook for Apply<F> {
+impl<F: FnMut(Site, Tensor<2>) -> Result<Tensor<2>> + Send> Hook for Apply<F> {
     fn sites(&self) -> &[Site] {
         &self.sites
     }

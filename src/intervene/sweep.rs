@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::Tensor;
+use rayon::prelude::*;
 
 use super::answers::Reading;
 use super::arm::Arm;
@@ -83,6 +84,16 @@ impl std::ops::AddAssign for Cost {
 /// What a unit answers under an arm, and how far the arm changed it.
 type Measured = (Reading, Option<f64>);
 
+/// Arms that share a forward pass, each with its number.
+type Pass = Vec<(usize, Arm)>;
+
+/// A pass that was carried out: its arms by number, and what the units of one after the other answered.
+struct Passed {
+    arms: Pass,
+    readings: Vec<Measured>,
+    cost: Cost,
+}
+
 impl Sweep<'_> {
     /// Runs one batch of units, whose clean prompts are equally long.
     ///
@@ -121,7 +132,7 @@ impl Sweep<'_> {
         let mut rows: Vec<&mut UnitRow> =
             outcome.units.iter_mut().zip(&places).filter(|(_, place)| place.is_ok()).map(|(row, _)| row).collect();
         self.choose(&mut batch, &mut rows)?;
-        let mut arms = self.design.arms(&batch)?;
+        let arms = self.design.arms(&batch)?;
         for (unit, reason) in self.design.missing(&batch)? {
             let told = rows[unit].reason.take().map_or(String::new(), |before| format!("{before}; "));
             rows[unit].reason = Some(format!("{told}{reason}"));
@@ -131,17 +142,23 @@ impl Sweep<'_> {
         outcome.scaling = self.design.scaling(&Prefix { batch: &batch, clean: &clean, forms: &forms })?;
         outcome.scaling.iter_mut().for_each(|row| row.design = self.name.to_string());
         clean.vision = self.vision(&arms, &batch, &encoded)?;
-        let mut measured: Vec<Vec<Measured>> = arms.iter().map(|_| Vec::new()).collect();
-        for range in self.passes(&arms) {
-            let rows = self.pass(&mut arms, &range, &batch, &clean, &forms, &mut outcome.cost)?;
-            let mut rows = rows.into_iter();
-            for &arm in &range {
-                measured[arm] = rows.by_ref().take(arms[arm].units.len()).collect();
+        // Passes do not see one another: small models leave a core alone busy, so that several run at a time.
+        let passes = self.passes(arms);
+        let passed: Vec<Passed> =
+            passes.into_par_iter().map(|arms| self.pass(arms, &batch, &clean, &forms)).collect::<Result<_>>()?;
+        let mut measured: Vec<(usize, Arm, Vec<Measured>)> = Vec::new();
+        for Passed { arms, readings, cost } in passed {
+            outcome.cost += cost;
+            let mut readings = readings.into_iter();
+            for (index, arm) in arms {
+                let own = readings.by_ref().take(arm.units.len()).collect();
+                measured.push((index, arm, own));
             }
         }
-        for (arm, measured) in arms.iter().zip(measured) {
+        measured.sort_by_key(|(index, ..)| *index);
+        for (_, arm, measured) in &measured {
             for ((&unit, written), (reading, change)) in arm.units.iter().zip(&arm.written).zip(measured) {
-                outcome.effects.push(self.row(&batch, arm, unit, written.len(), &reading, change));
+                outcome.effects.push(self.row(&batch, arm, unit, written.len(), reading, *change));
             }
         }
         Ok(outcome)
@@ -229,12 +246,12 @@ impl Sweep<'_> {
         }
     }
 
-    /// Which arms share a pass, as indices: they start at one place and look at tokens only.
-    fn passes(&self, arms: &[Arm]) -> Vec<Vec<usize>> {
+    /// Which arms share a pass, each with its number: they start at one place and look at tokens only.
+    fn passes(&self, arms: Vec<Arm>) -> Vec<Pass> {
         let room = STACKED * self.bench.batch.max(1);
-        let mut passes: Vec<(Option<Start>, usize, Vec<usize>)> = Vec::new();
-        for (index, arm) in arms.iter().enumerate().filter(|(_, arm)| !arm.units.is_empty()) {
-            let shares = self.restart == Restart::FromClean && Stack::takes(arm);
+        let mut passes: Vec<(Option<Start>, usize, Pass)> = Vec::new();
+        for (index, arm) in arms.into_iter().enumerate().filter(|(_, arm)| !arm.units.is_empty()) {
+            let shares = self.restart == Restart::FromClean && Stack::takes(&arm);
             let start = shares.then(|| Start::of(arm.labels.site, self.bench.model));
             let open = passes
                 .iter_mut()
@@ -243,66 +260,55 @@ impl Sweep<'_> {
             match open {
                 Some((_, rows, pass)) => {
                     *rows += arm.units.len();
-                    pass.push(index);
+                    pass.push((index, arm));
                 }
-                None => passes.push((start, arm.units.len(), vec![index])),
+                None => passes.push((start, arm.units.len(), vec![(index, arm)])),
             }
         }
         passes.into_iter().map(|(_, _, pass)| pass).collect()
     }
 
     /// One forward pass of some arms: a reading for each of their units, and how far each was changed.
-    fn pass(
-        &self,
-        arms: &mut [Arm],
-        chosen: &[usize],
-        batch: &Batch<'_>,
-        clean: &Clean,
-        forms: &[AnswerForms],
-        cost: &mut Cost,
-    ) -> Result<Vec<Measured>> {
+    fn pass(&self, arms: Vec<(usize, Arm)>, batch: &Batch<'_>, clean: &Clean, forms: &[AnswerForms]) -> Result<Passed> {
         let model = self.bench.model;
-        // Passes take arms in their order, so what is chosen can be moved to the front of a slice of its own.
-        let mut taken: Vec<Arm> =
-            chosen.iter().map(|&index| std::mem::replace(&mut arms[index], Arm::none())).collect();
-        let rows = Stack::rows(&taken);
-        let site = taken.first().map_or(Site::Logits, |arm| arm.labels.site);
+        let (indices, mut arms): (Vec<usize>, Vec<Arm>) = arms.into_iter().unzip();
+        let rows = Stack::rows(&arms);
+        let site = arms.first().map_or(Site::Logits, |arm| arm.labels.site);
         let start = match self.restart {
             Restart::FromClean => Start::of(site, model),
             Restart::FromPixels => Start::Vision(0),
         };
-        let mut stack = Stack::new(&mut taken);
+        let mut stack = Stack::new(&mut arms);
         let logits = match self.restart {
             Restart::FromClean => clean.restarted(model, start, &rows, &mut Hooks::one(&mut stack))?,
-            Restart::FromPixels => {
-                let mut under = self.design.under(batch, Role::Clean)?;
-                let inputs = clean.inputs.select(&rows);
-                let mut hooks = Hooks::one(&mut stack);
-                if under.is_empty() {
-                    model.run(&inputs, &mut hooks)?
-                } else {
-                    // What every run gets is made for all units of the batch.
-                    let mut before = Hooks::none();
-                    under.iter_mut().for_each(|hook| before.push(hook.as_mut()));
-                    let visual = model.encode(&clean.inputs, &mut before)?;
-                    let visual = hooks.tokens(Site::ProjectorOut, select(&visual, &rows))?;
-                    let stream = model.embed(&inputs, visual, &mut hooks)?;
-                    let stream = model.blocks(0, stream, &mut hooks)?;
-                    model.readout(stream.last(), &mut hooks)?.squeeze_dim(1)
-                }
-            }
+            Restart::FromPixels => self.whole_pass(&rows, &mut stack, batch, clean)?,
         };
         let change = std::mem::take(&mut stack.change);
-        cost.partial += rows.len() as u64;
         let blocks = match start {
             Start::Slot(slot) => model.depth().saturating_sub(slot),
             _ => model.depth(),
         };
-        cost.blocks += (rows.len() * blocks) as u64;
-        let readings = readings(logits, &rows, forms, batch)?;
-        for (&index, arm) in chosen.iter().zip(taken) {
-            arms[index] = arm;
+        let cost = Cost { partial: rows.len() as u64, blocks: (rows.len() * blocks) as u64, ..Cost::default() };
+        let readings = readings(logits, &rows, forms, batch)?.into_iter().zip(change).collect();
+        Ok(Passed { arms: indices.into_iter().zip(arms).collect(), readings, cost })
+    }
+
+    /// The same without anything that was computed before: logits `[rows, vocabulary]`.
+    fn whole_pass(&self, rows: &[usize], stack: &mut Stack, batch: &Batch<'_>, clean: &Clean) -> Result<Tensor<2>> {
+        let model = self.bench.model;
+        let mut under = self.design.under(batch, Role::Clean)?;
+        let inputs = clean.inputs.select(rows);
+        let mut hooks = Hooks::one(stack);
+        if under.is_empty() {
+            return model.run(&inputs, &mut hooks);
         }
-        Ok(readings.into_iter().zip(change).collect())
+        // What every run gets is made for all units of the batch.
+        let mut before = Hooks::none();
+        under.iter_mut().for_each(|hook| before.push(hook.as_mut()));
+        let visual = model.encode(&clean.inputs, &mut before)?;
+        let visual = hooks.tokens(Site::ProjectorOut, select(&visual, rows))?;
+        let stream = model.embed(&inputs, visual, &mut hooks)?;
+        let stream = model.blocks(0, stream, &mut hooks)?;
+        Ok(model.readout(stream.last(), &mut hooks)?.squeeze_dim(1))
     }
 }

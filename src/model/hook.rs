@@ -24,7 +24,7 @@ pub enum Effect {
 }
 
 /// Something that reads or rewrites tensors at sites.
-pub trait Hook {
+pub trait Hook: Send {
     /// The sites it visits; see [`select`](super::site::select) for patterns.
     fn sites(&self) -> &[Site];
 
