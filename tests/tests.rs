@@ -31,5 +31,7 @@ mod processor;
 mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
+/// What each image token shows: rectangles, a dot, the encoder's patches.
+mod views;
 /// The walk: rows on demand, padding, hooks.
 mod walk;

@@ -30,8 +30,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::VisionLanguage;
-use crate::processor::{Picture, Processor};
 use crate::processor::resample::Resampler;
+use crate::processor::{Picture, Processor};
 pub use reference::Reference;
 use trace::{Found, Trace};
 
@@ -166,7 +166,12 @@ fn place(name: &str) -> (u8, usize) {
         _ if name.starts_with("out.hidden.") => (3, 2 * number()),
         _ if name.starts_with("out.attn.") => (3, 2 * number() + 1),
         _ if name.contains("language_model") || name.contains("text_model") => (3, 2 * layer() + 1),
-        _ if name.contains("multi_modal_projector") || name.ends_with("connector") || name.ends_with("visual.merger") => (2, 0),
+        _ if name.contains("multi_modal_projector")
+            || name.ends_with("connector")
+            || name.ends_with("visual.merger") =>
+        {
+            (2, 0)
+        }
         _ if name.contains(blocks) => (0, layer()),
         _ => (1, 0),
     }
@@ -181,7 +186,9 @@ fn check_processor(
 ) -> Result<()> {
     let expected = reference.ids("in.input_ids")?;
     let (Some(image), true) = (image, reference.holds("in.pixel_values")) else {
-        verdict.skipped.push(("in.input_ids and in.pixel_values".to_owned(), "no image beside the reference".to_owned()));
+        verdict
+            .skipped
+            .push(("in.input_ids and in.pixel_values".to_owned(), "no image beside the reference".to_owned()));
         return Ok(());
     };
     let image = crate::dataset::image_file::open_rgb(image)?;

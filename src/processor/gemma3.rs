@@ -41,14 +41,15 @@ impl Gemma3 {
         if json.get("do_pan_and_scan", "true or false")?.unwrap_or(false) {
             return Err(json.wrong("do_pan_and_scan", "false: crops beside the image are not supported"));
         }
-        let processing = ImageProcessing::resizing(&json, &CLASS, None, || {
-            size(&json, Size::Exact { width: 224, height: 224 })
-        })?;
+        let processing =
+            ImageProcessing::resizing(&json, &CLASS, None, || size(&json, Size::Exact { width: 224, height: 224 }))?;
         let tokens: usize = config.get("mm_tokens_per_image", WHOLE)?.unwrap_or(256);
         let side = tokens.isqrt();
         let square = Square::read(config, [224, 16])?;
         if side == 0 || side * side != tokens || !square.patches().is_multiple_of(side) {
-            return Err(config.wrong("mm_tokens_per_image", "the square of a number that divides the patches of a side"));
+            return Err(
+                config.wrong("mm_tokens_per_image", "the square of a number that divides the patches of a side")
+            );
         }
         if let Some(processor) = Json::read(folder, "processor_config.json")?
             && let Some(other) = processor.get::<usize>("image_seq_length", WHOLE)?

@@ -61,7 +61,9 @@ impl Idefics3 {
         let factor: usize = config.get("scale_factor", WHOLE)?.unwrap_or(2);
         let whole = Square::read(config, [224, 32])?;
         if factor == 0 || !whole.patches().is_multiple_of(factor) {
-            return Err(config.wrong("scale_factor", &format!("a divisor of the {} patches of a side", whole.patches())));
+            return Err(
+                config.wrong("scale_factor", &format!("a divisor of the {} patches of a side", whole.patches()))
+            );
         }
         whole.check(tile, tile)?;
         let square = whole.merged(factor);

@@ -41,8 +41,10 @@ impl PaliGemma {
             && tokens != own
         {
             let place = json.place("image_seq_length");
-            return Err(Error::data(format!("{place}: is {tokens}, the vision tower in config.json makes {own} tokens"))
-                .with_help("the processor files and config.json belong to different checkpoints"));
+            return Err(Error::data(format!(
+                "{place}: is {tokens}, the vision tower in config.json makes {own} tokens"
+            ))
+            .with_help("the processor files and config.json belong to different checkpoints"));
         }
         Ok(Self { processing, square })
     }

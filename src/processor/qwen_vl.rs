@@ -71,7 +71,8 @@ impl QwenVl {
             }
             _ => {}
         }
-        let prepared = |json: &Json, limits| ImageProcessing::resizing(json, &CLIP, None, || area(json, cells.side, limits));
+        let prepared =
+            |json: &Json, limits| ImageProcessing::resizing(json, &CLIP, None, || area(json, cells.side, limits));
         let image = prepared(&json, (56 * 56, 28 * 28 * 1280))?;
         let video = match video_processor(folder)? {
             Some(json) => prepared(&json, (128 * 28 * 28, 28 * 28 * 768))?,

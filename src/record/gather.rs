@@ -43,8 +43,9 @@ impl<'a> Gather<'a> {
     pub fn pixels(&mut self, colours: impl Fn(usize) -> Vec<f32>) -> Result<()> {
         let Some(asked) = self.asked.iter().find(|one| one.spot == Spot::Pixels) else { return Ok(()) };
         for (number, subject) in self.subjects.iter().enumerate().filter(|(_, subject)| subject.image.is_some()) {
-            let rows =
-                rows(asked, self.variant, subject.layout, |place| among_patches(place, subject.layout, Site::ProjectorOut));
+            let rows = rows(asked, self.variant, subject.layout, |place| {
+                among_patches(place, subject.layout, Site::ProjectorOut)
+            });
             let colours = colours(number);
             let mut block = HiddenBlock::new(asked.spot, self.variant);
             for row in &rows {

@@ -161,7 +161,8 @@ impl<'s> Builder<'s> {
     fn shifted(&mut self, name: &str, width: usize) -> Result<Param<Tensor<1>>> {
         let key = format!("{}{name}", self.prefix);
         // Drawn like a bias, around nothing, it is a gain around one.
-        let values: Vec<f32> = self.source.values(&key, &[width], Role::Bias)?.iter().map(|value| 1.0 + value).collect();
+        let values: Vec<f32> =
+            self.source.values(&key, &[width], Role::Bias)?.iter().map(|value| 1.0 + value).collect();
         Ok(named(&key, Tensor::from_data(TensorData::new(values, [width]), &self.device)))
     }
 }

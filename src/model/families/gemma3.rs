@@ -10,8 +10,7 @@ use crate::model::checkpoint::field;
 use crate::model::language::{GEMMA3, LlamaConfig};
 use crate::model::vision::{ConnectorConfig, ConnectorKind, Join, SIGLIP, VitConfig};
 
-pub const RECIPE: Recipe =
-    Recipe { read: blueprint, layouts: &SIGLIP_LAYOUTS, spare: is_spare_head };
+pub const RECIPE: Recipe = Recipe { read: blueprint, layouts: &SIGLIP_LAYOUTS, spare: is_spare_head };
 
 /// `config.json` of `model_type: gemma3`.
 fn blueprint(json: &Value) -> Result<Blueprint> {
@@ -35,12 +34,5 @@ fn blueprint(json: &Value) -> Result<Blueprint> {
         output: text.width,
         kind: ConnectorKind::Soft { epsilon: vision.epsilon },
     };
-    Ok(Blueprint {
-        slots: vec![vision.layers],
-        rows: Rows::Plain,
-        binding: Binding::Image,
-        vision,
-        text,
-        connector,
-    })
+    Ok(Blueprint { slots: vec![vision.layers], rows: Rows::Plain, binding: Binding::Image, vision, text, connector })
 }

@@ -32,8 +32,8 @@ fn blueprint(json: &Value) -> Result<Blueprint> {
     let kinds = ["idefics3_vision", "smolvlm_vision", "idefics3", "smolvlm"];
     let vision = VitConfig::from_json(&part(json, "vision_config", &kinds)?, &IDEFICS3)
         .map_err(|error| error.within("vision_config"))?;
-    let mut text = LlamaConfig::from_json(&part(json, "text_config", &["llama"])?)
-        .map_err(|error| error.within("text_config"))?;
+    let mut text =
+        LlamaConfig::from_json(&part(json, "text_config", &["llama"])?).map_err(|error| error.within("text_config"))?;
     text.tied = field(json, "tie_word_embeddings", text.tied)?;
     let factor = field(json, "scale_factor", 2)?;
     if factor == 0 {
@@ -46,12 +46,5 @@ fn blueprint(json: &Value) -> Result<Blueprint> {
         output: text.width,
         kind: ConnectorKind::Shuffle,
     };
-    Ok(Blueprint {
-        slots: vec![vision.layers],
-        rows: Rows::Plain,
-        binding: Binding::None,
-        vision,
-        text,
-        connector,
-    })
+    Ok(Blueprint { slots: vec![vision.layers], rows: Rows::Plain, binding: Binding::None, vision, text, connector })
 }

@@ -43,12 +43,5 @@ fn blueprint(json: &Value) -> Result<Blueprint> {
             biased: field(json, "multimodal_projector_bias", true)?,
         },
     };
-    Ok(Blueprint {
-        slots,
-        rows: Rows::Ended,
-        binding: Binding::None,
-        vision,
-        text,
-        connector,
-    })
+    Ok(Blueprint { slots, rows: Rows::Ended, binding: Binding::None, vision, text, connector })
 }

@@ -37,12 +37,5 @@ fn blueprint(json: &Value) -> Result<Blueprint> {
         output,
         kind: ConnectorKind::One,
     };
-    Ok(Blueprint {
-        slots: vec![vision.layers],
-        rows: Rows::Plain,
-        binding: Binding::Prompt,
-        vision,
-        text,
-        connector,
-    })
+    Ok(Blueprint { slots: vec![vision.layers], rows: Rows::Plain, binding: Binding::Prompt, vision, text, connector })
 }

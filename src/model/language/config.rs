@@ -191,9 +191,12 @@ fn near(json: &Value, class: NearDefaults, full: Rope, layers: usize) -> Result<
             let kinds: Vec<String> = field(json, "layer_types", Vec::new())?;
             if kinds.len() != layers {
                 let count = kinds.len();
-                return Err(Error::data(format!("`layer_types` names {count} layers, `num_hidden_layers` is {layers}")));
+                return Err(Error::data(format!(
+                    "`layer_types` names {count} layers, `num_hidden_layers` is {layers}"
+                )));
             }
-            if let Some(other) = kinds.iter().find(|kind| !["full_attention", "sliding_attention"].contains(&kind.as_str()))
+            if let Some(other) =
+                kinds.iter().find(|kind| !["full_attention", "sliding_attention"].contains(&kind.as_str()))
             {
                 let expected = "expected `full_attention` or `sliding_attention`";
                 return Err(Error::data(format!("`layer_types` holds `{other}`; {expected}")));

@@ -35,8 +35,11 @@ impl Block {
             Biases::None => attention.linear(name, width, output, Role::Weight),
             Biases::QueryKeyValue => attention.linear_biased(name, width, output, Role::Weight),
         };
-        let [q, k, v] =
-            [input("q_proj", heads * head_dim)?, input("k_proj", kv_heads * head_dim)?, input("v_proj", kv_heads * head_dim)?];
+        let [q, k, v] = [
+            input("q_proj", heads * head_dim)?,
+            input("k_proj", kv_heads * head_dim)?,
+            input("v_proj", kv_heads * head_dim)?,
+        ];
         let o = attention.linear("o_proj", heads * head_dim, width, Role::Residual)?;
         let norms = match style.norms {
             Norms::Two => None,
