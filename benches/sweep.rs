@@ -36,6 +36,7 @@ fn main() -> Result<()> {
     let bench = || Bench {
         model: model.as_ref(),
         processor: &processor,
+        checkpoint: &folder,
         dataset: dataset.as_ref(),
         items: dataset.items(),
         seed: 1,

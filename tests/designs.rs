@@ -1,5 +1,7 @@
 //! Ablation, knockout, enhancement, erasure and the lens with the bundled model: what must hold exactly.
 
+use std::path::PathBuf;
+
 use burn::tensor::Device;
 use vlmscope::dataset::{Dataset, Item, open};
 use vlmscope::error::{Error, Result};
@@ -9,6 +11,7 @@ use vlmscope::processor::Processor;
 use vlmscope::study::{BUNDLED_MODEL, shipped};
 
 struct World {
+    folder: PathBuf,
     processor: Processor,
     model: Box<dyn VisionLanguage>,
     dataset: Box<dyn Dataset>,
@@ -28,6 +31,7 @@ impl World {
             model: families::open(&folder, &Device::flex()).unwrap(),
             items: dataset.items().iter().filter(|item| last.contains(&item.image)).cloned().collect(),
             dataset,
+            folder,
         }
     }
 
@@ -35,6 +39,7 @@ impl World {
         Bench {
             model: self.model.as_ref(),
             processor: &self.processor,
+            checkpoint: &self.folder,
             dataset: self.dataset.as_ref(),
             items: &self.items,
             seed: 1,

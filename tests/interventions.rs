@@ -1,5 +1,7 @@
 //! Interventions with the bundled model: what must hold exactly, requests that cannot be met, kills.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Tensor};
 use vlmscope::dataset::{Counterpart, Dataset, open};
 use vlmscope::error::Result;
@@ -14,6 +16,7 @@ use vlmscope::study::{BUNDLED_MODEL, shipped};
 use crate::support::program::{Ended, Place, bytes, signal, wait_until};
 
 struct World {
+    folder: PathBuf,
     processor: Processor,
     model: Box<dyn VisionLanguage>,
     dataset: Box<dyn Dataset>,
@@ -26,6 +29,7 @@ impl World {
             processor: Processor::open(&folder).unwrap(),
             model: families::open(&folder, &Device::flex()).unwrap(),
             dataset: open(dataset).unwrap(),
+            folder,
         }
     }
 
@@ -33,6 +37,7 @@ impl World {
         Bench {
             model: self.model.as_ref(),
             processor: &self.processor,
+            checkpoint: &self.folder,
             dataset: self.dataset.as_ref(),
             items: self.dataset.items(),
             seed: 1,

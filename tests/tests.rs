@@ -33,5 +33,9 @@ mod qwen;
 mod recording;
 /// What each image token shows: rectangles, a dot, the encoder's patches.
 mod views;
+/// Answers recorded elsewhere at several scalings.
+mod replay;
+/// Attention scaled: the step on the cached prompt is the whole pass.
+mod scaling;
 /// The walk: rows on demand, padding, hooks.
 mod walk;

@@ -10,6 +10,7 @@ pub mod alignment;
 pub mod answers;
 pub mod attention_share;
 mod condition;
+pub mod decoded;
 pub mod effects;
 pub mod frames;
 pub mod gallery;
@@ -20,6 +21,7 @@ mod params;
 #[cfg(test)]
 mod planted;
 pub mod probe;
+pub mod scaling;
 pub mod scoring;
 mod table;
 
@@ -132,8 +134,14 @@ pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBu
         written.extend(effects::run(&frames, params, &run_dir.join("tables"))?);
         written.extend(golden::run(&frames, &run_dir.join("tables"))?);
     }
+    if frames.decoded {
+        written.extend(decoded::run(&frames, params, &run_dir.join("tables"))?);
+    }
     if frames.lens {
         written.extend(lens::run(&frames, params, &run_dir.join("tables"))?);
+    }
+    if frames.scaling {
+        written.extend(scaling::run(&frames, params, &run_dir.join("tables"))?);
     }
     Ok(written)
 }

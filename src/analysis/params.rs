@@ -1,7 +1,9 @@
 //! What an analysis can be asked for.
 
 use super::alignment::Metric;
+use super::scaling::GateSpec;
 use crate::error::{Error, Result};
+use crate::study::Compat;
 
 /// The `[analysis]` table of a study file; every key may be left out.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -21,6 +23,12 @@ pub struct Params {
     pub gallery: usize,
     /// What ranks the gallery.
     pub gallery_metric: Metric,
+    /// Choices between two scalings of attention; any number of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gate: Vec<GateSpec>,
+    /// Whose released code the main numbers follow where it counts otherwise; both stand in the tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compat: Option<Compat>,
 }
 
 impl Default for Params {
@@ -33,6 +41,8 @@ impl Default for Params {
             seed: 1,
             gallery: 2,
             gallery_metric: Metric::Fraction,
+            gate: Vec::new(),
+            compat: None,
         }
     }
 }
@@ -50,7 +60,13 @@ impl Params {
         };
         enough("draws", self.draws)?;
         enough("bootstrap", self.bootstrap)?;
-        enough("permutations", self.permutations)
+        enough("permutations", self.permutations)?;
+        self.gate.iter().try_for_each(GateSpec::check)?;
+        let twice = |(n, gate): (usize, &GateSpec)| self.gate[..n].iter().any(|other| other.name == gate.name);
+        match self.gate.iter().enumerate().find(|gate| twice(*gate)) {
+            Some((_, gate)) => Err(Error::usage(format!("two gates are named `{}`", gate.name))),
+            None => Ok(()),
+        }
     }
 }
 

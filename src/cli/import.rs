@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::Done;
@@ -12,15 +12,15 @@ use super::study_flags::list_skipped;
 use crate::error::Result;
 use crate::record::import::{self, Scoring};
 use crate::record::{BadItems, Bar};
-use crate::study::{Study, shipped};
+use crate::study::{Compat, Study, shipped};
 
-/// Bring in attention and answers that another program recorded.
+/// Bring in attention, or answers at several scalings of it, that another program recorded.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  vlmscope import recorded-llava --out runs/llava-7b --images photographs\n  \
     vlmscope analyze runs/llava-7b\n  vlmscope report runs/llava-7b\n\n\
     docs/import.md has the layout, scripts/record_attention.py writes it from PyTorch.")]
 pub struct Import {
-    /// A folder with items.jsonl and its tensors.
+    /// A folder with items.jsonl and its tensors; or a file of answers at several scalings of attention.
     path: PathBuf,
     /// The run folder.
     #[arg(long, value_name = "RUN")]
@@ -40,13 +40,6 @@ pub struct Import {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// Whose rules to follow.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Compat {
-    /// AdaptVis: the gold option anywhere in the text, even inside a word.
-    Adaptvis,
 }
 
 pub(super) fn run(args: &Import) -> Result<Done> {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, suggestion};
 use crate::intervene::{self, SweepEstimate};
 use crate::model::Compute;
 use crate::record::{BadItems, Bar, Estimate, Frame, Plan, Stage, Way};
-use crate::study::{Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
+use crate::study::{Compat, Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
 
 #[derive(Args, Debug)]
 pub struct StudyFlags {
@@ -33,6 +33,9 @@ pub struct StudyFlags {
     /// Only the first N items of each dataset.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
+    /// Scale attention, and count, as released code does instead of as is right.
+    #[arg(long, value_enum)]
+    compat: Option<Compat>,
     /// The run folder [default: runs/ and the study's name].
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
@@ -73,6 +76,10 @@ impl StudyFlags {
         study.dataset.root = self.data_root.clone().or(study.dataset.root);
         study.dataset.limit = self.limit.or(study.dataset.limit);
         study.analysis.seed = self.seed.unwrap_or(study.analysis.seed);
+        if let Some(compat) = self.compat {
+            study.analysis.compat = Some(compat);
+            study.intervene.iter_mut().for_each(|intervene| intervene.follow(compat));
+        }
         self.check(&study, &text)?;
         Stage::open(study, text, self.device)
     }

@@ -37,6 +37,54 @@ pub fn look_up(run: &Path, choices: &[Choice]) -> Result<Vec<Shown>> {
     choices.iter().zip(rows).map(|(choice, row)| items.show(choice, row)).collect()
 }
 
+/// The attention maps of some items under some scalings, by design, item, operator and alpha, from the scaling frame.
+pub fn look_up_maps(run: &Path, wanted: &[(&str, &str, &str, f64)]) -> Result<Vec<Shown>> {
+    let items = Items::read(&run.join("frames").join("items.parquet"))?;
+    let path = run.join("frames").join("scaling.parquet");
+    let keys = ["design", "item", "operator", "alpha", "map_layer"].map(str::to_owned).to_vec();
+    let keys = Table::new(path.clone(), read(&path, open(&path)?.with_columns(Some(keys)))?);
+    let (design, item, operator) = (keys.names("design")?, keys.names("item")?, keys.names("operator")?);
+    let (alpha, layer) = (keys.numbers("alpha")?, keys.numbers("map_layer")?);
+    wanted
+        .iter()
+        .map(|&(of_design, of_item, of_operator, of_alpha)| {
+            let same = |row: &usize| {
+                design[*row] == of_design
+                    && item[*row] == of_item
+                    && operator[*row] == of_operator
+                    && alpha[*row] == Some(of_alpha)
+            };
+            let place = (0..keys.height()).find(same).ok_or_else(|| {
+                Error::data(format!("`{}` has no map of item `{of_item}` at {of_operator} {of_alpha}", path.display()))
+                    .with_help("tables and frames are of different runs: analyse the run again")
+            })?;
+            let choice = Choice {
+                kind: String::new(),
+                item: of_item.into(),
+                layer: layer[place].unwrap_or_default() as i64,
+                head: super::rows::MEAN_HEAD,
+                query: "last".into(),
+                metric: String::new(),
+                score: 0.0,
+            };
+            items.show(&choice, row_at(&path, "map", place)?)
+        })
+        .collect()
+}
+
+/// One vector of a column: the whole column may be larger than memory.
+fn row_at(path: &Path, name: &str, place: usize) -> Result<Vec<f32>> {
+    let reader = open(path)?
+        .with_columns(Some(vec![name.to_owned()]))
+        .with_slice(Some((place, 1)))
+        .read_parallel(ParallelStrategy::None);
+    let slice = read(path, reader)?;
+    let column = slice.column(name).map_err(|_| Error::data(format!("`{}` has no column `{name}`", path.display())))?;
+    let values = vector(column, 0)
+        .ok_or_else(|| Error::data(format!("column `{name}` of `{}` holds no vectors of numbers", path.display())))?;
+    Ok(values.into_iter().map(|value| value as f32).collect())
+}
+
 fn open(path: &Path) -> Result<ParquetReader<File>> {
     let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
     Ok(ParquetReader::new(file))
@@ -71,17 +119,7 @@ fn attention_rows(path: &Path, choices: &[Choice]) -> Result<Vec<Vec<f32>>> {
                 ))
                 .with_help("tables and frames are of different runs: analyse the run again")
             })?;
-            let reader = open(path)?
-                .with_columns(Some(vec!["row".to_owned()]))
-                .with_slice(Some((place, 1)))
-                .read_parallel(ParallelStrategy::None);
-            let slice = read(path, reader)?;
-            let column =
-                slice.column("row").map_err(|_| Error::data(format!("`{}` has no column `row`", path.display())))?;
-            let values = vector(column, 0).ok_or_else(|| {
-                Error::data(format!("column `row` of `{}` holds no vectors of numbers", path.display()))
-            })?;
-            Ok(values.into_iter().map(|value| value as f32).collect())
+            row_at(path, "row", place)
         })
         .collect()
 }

@@ -10,6 +10,7 @@
 //! | [`heads`] | the same for every head of every layer |
 //! | [`gallery`] | single attention rows on their images |
 //! | [`probe`] | what linear probes read, where, and beside which controls: a figure a file |
+//! | [`scaling`] | what scaled attention did to the answers: a figure a file |
 //! | [`effect`] | what interventions did to the answers: a figure a file |
 //!
 //! A figure puts [`panels`] on a [`page`]; panels leave marks on a [`canvas`], which [`png`] and [`svg`] turn into files
@@ -32,6 +33,7 @@ pub mod panels;
 pub mod png;
 pub mod probe;
 pub mod rows;
+pub mod scaling;
 pub mod svg;
 pub mod table;
 pub mod theme;

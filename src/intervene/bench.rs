@@ -1,5 +1,7 @@
 //! What a design may measure before its sweep.
 
+use std::path::Path;
+
 use burn::tensor::Tensor;
 
 use super::unit::{Prompt, Run};
@@ -12,6 +14,8 @@ use crate::processor::{Layout, Processor};
 pub struct Bench<'a> {
     pub model: &'a dyn VisionLanguage,
     pub processor: &'a Processor,
+    /// The checkpoint's folder.
+    pub checkpoint: &'a Path,
     pub dataset: &'a dyn Dataset,
     /// The items that the study takes, of this intervention's dataset.
     pub items: &'a [Item],

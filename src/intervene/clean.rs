@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::keep::select;
 use crate::error::{Error, Result};
+use crate::model::layers::KeyValue;
 use crate::model::{Hooks, Inputs, Site, Stream, VisionLanguage};
 
 /// Where a pass begins.
@@ -38,6 +39,8 @@ pub struct Clean {
     pub stream: Stream,
     /// By slot.
     pub residuals: Vec<Tensor<3>>,
+    /// Keys and values by layer, where the design scales attention; else empty.
+    pub past: Vec<Option<KeyValue>>,
     /// By slot of the encoder; only those that arms start from, and what the projector reads before them.
     pub vision: BTreeMap<usize, Tensor<3>>,
 }

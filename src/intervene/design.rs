@@ -7,10 +7,12 @@ use super::batch::Batch;
 use super::bench::Bench;
 use super::decoded::DecodedRow;
 use super::lens::LensRow;
+use super::prefix::Prefix;
+use super::scale::ScalingRow;
 use super::unit::{Prompt, Role, Unit, Units};
 use crate::dataset::{Dataset, Item};
 use crate::error::Result;
-use crate::model::{Hook, Site, SiteSpec};
+use crate::model::{Hook, Quirks, Site, SiteSpec};
 
 /// Which prompts are intervened on, what other runs lend them, and how they are rewritten.
 ///
@@ -18,7 +20,7 @@ use crate::model::{Hook, Site, SiteSpec};
 /// batch of units [`needs`](Self::needs), [`under`](Self::under), [`arms`](Self::arms) and [`lens`](Self::lens). A resumed
 /// sweep makes the same calls for the batches that are missing, so everything must follow from the study and its seed.
 pub trait Design: Send + Sync {
-    /// As the frames name it: "patch", "ablate", "knockout", "enhance", "erase", "lens".
+    /// As the frames name it: "patch", "ablate", "knockout", "enhance", "erase", "lens", "scale".
     fn kind(&self) -> &'static str;
 
     /// The units, in a fixed order, and what had to be left out. No model runs yet.
@@ -30,6 +32,14 @@ pub trait Design: Send + Sync {
     /// What must be learned before the sweep: means, erasers, probes. Runs once, whatever is already on disk.
     fn fit(&mut self, _bench: &Bench<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// As [`fit`](Self::fit), for a dry run: enough to know what arms there will be, from a few items.
+    ///
+    /// # Errors
+    /// As there.
+    fn sketch(&mut self, bench: &Bench<'_>) -> Result<()> {
+        self.fit(bench)
     }
 
     /// The states that arms will read of the runs of a batch's units. The clean run's states at
@@ -62,6 +72,21 @@ pub trait Design: Send + Sync {
     /// Readings of the unchanged runs, for the lens frame.
     fn lens(&self, _batch: &Batch<'_>) -> Result<Vec<LensRow>> {
         Ok(Vec::new())
+    }
+
+    /// Answers of the clean prompts with their attention scaled, for the scaling frame.
+    fn scaling(&self, _prefix: &Prefix<'_>) -> Result<Vec<ScalingRow>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether [`scaling`](Self::scaling) returns anything, so that there is such a frame.
+    fn scales(&self) -> bool {
+        false
+    }
+
+    /// How the model is to compute, if not as the checkpoint says.
+    fn quirks(&self) -> Option<Quirks> {
+        None
     }
 
     /// What fresh readers find after a rewrite, for the decoded frame; there once [`fit`](Self::fit) is through.

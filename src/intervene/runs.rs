@@ -77,6 +77,9 @@ pub fn run_roles(
         let mut stream = model.embed(&inputs, visual.clone(), &mut hooks)?;
         let begun = stream.clone();
         let mut residuals = vec![stream.residual.clone()];
+        if role == Role::Clean && design.scales() {
+            stream.past = vec![None; model.depth()];
+        }
         for layer in 0..model.depth() {
             stream = model.block(layer, stream, &mut hooks)?;
             if role == Role::Clean {
@@ -92,7 +95,8 @@ pub fn run_roles(
             batch.states.insert((role, site), kept);
         }
         if role == Role::Clean {
-            clean = Some(Clean { inputs, visual, stream: begun, residuals, vision: BTreeMap::new() });
+            let past = std::mem::take(&mut stream.past);
+            clean = Some(Clean { inputs, visual, stream: begun, residuals, past, vision: BTreeMap::new() });
         }
     }
     let clean = clean.ok_or_else(|| Error::data("a unit has no clean run"))?;

@@ -24,6 +24,8 @@ use super::erase::EraseSpec;
 use super::knockout::KnockoutSpec;
 use super::logit_lens::LensSpec;
 use super::patch::PatchSpec;
+use super::scale::ScaleSpec;
+use crate::study::Compat;
 
 /// One intervention of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +70,16 @@ pub enum DesignSpec {
     Enhance(EnhanceSpec),
     Erase(EraseSpec),
     Lens(LensSpec),
+    Scale(ScaleSpec),
+}
+
+impl Intervene {
+    /// Has a design that knows released code follow it.
+    pub fn follow(&mut self, compat: Compat) {
+        if let DesignSpec::Scale(spec) = &mut self.design {
+            spec.compat = Some(compat);
+        }
+    }
 }
 
 impl DesignSpec {
@@ -80,6 +92,7 @@ impl DesignSpec {
             Self::Enhance(spec) => spec.design(),
             Self::Erase(spec) => spec.design(),
             Self::Lens(spec) => spec.design(),
+            Self::Scale(spec) => spec.design(),
         }
     }
 }

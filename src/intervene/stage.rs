@@ -10,6 +10,7 @@ use super::decoded::DecodedRow;
 use super::design::Design;
 use super::frames;
 use super::plan::Planned;
+use super::scale::frame as scaling_frame;
 use super::spec::Intervene;
 use super::sweep::{Cost, Outcome, Restart, Sweep};
 use crate::dataset::Dataset;
@@ -23,10 +24,15 @@ use crate::study::{RunFolder, Study, StudyText};
 const UNITS: &str = "units";
 const LENS: &str = "lens";
 const DECODED: &str = "decoded";
+const SCALING: &str = "scaling";
 const EFFECTS: &str = "effects";
 
 /// Bytes of a row of the effects frame before compression, about.
 const ROW_BYTES: u64 = 220;
+
+/// How many units, and how many items to fit to, a dry run tries.
+const TRIED: usize = 4;
+const FITTED: usize = 48;
 
 /// What one intervention would take.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -34,13 +40,13 @@ pub struct SweepEstimate {
     pub name: String,
     pub units: usize,
     pub dropped: usize,
-    /// Rows of the effects frame.
+    /// Rows of the effects frame, or of the scaling frame.
     pub rows: u64,
     pub bytes: u64,
     pub cost: Cost,
     /// Prompts through the whole language model that the partial ones amount to.
     pub equivalents: f64,
-    /// From the time of one batch; what a design fits beforehand is not in it.
+    /// From the time of a few units; what a design fits beforehand is not in it.
     pub time: Duration,
 }
 
@@ -80,11 +86,28 @@ impl Open {
         Bench {
             model: self.model.as_ref(),
             processor: &self.processor,
+            checkpoint: stage.checkpoint().0,
             dataset: stage.dataset(),
             items: stage.dataset().items(),
             seed,
             batch: stage.study().record.batch.get(),
         }
+    }
+
+    /// The model as a design wants it to compute, if not as the checkpoint says.
+    ///
+    /// # Errors
+    /// A family that has no such way.
+    fn quirky(&self, planned: &Planned) -> Result<Option<Box<dyn VisionLanguage>>> {
+        let Some(quirks) = planned.design.quirks() else { return Ok(None) };
+        let model = self.model.with_quirks(quirks).ok_or_else(|| {
+            Error::usage(format!(
+                "`{}`: the released code that `compat` follows does not run this model",
+                planned.name()
+            ))
+            .with_help("it runs LLaVA-1.5; leave `compat` out for other families")
+        })?;
+        Ok(Some(model))
     }
 
     /// Every intervention, cut.
@@ -118,6 +141,7 @@ pub fn carry_out(stage: &Stage, folder: &RunFolder, stop: &AtomicBool, resume: &
         let mut further = Vec::new();
         further.extend(asked(|design| design.reads()).then_some(LENS));
         further.extend(asked(|design| design.decodes()).then_some(DECODED));
+        further.extend(asked(|design| design.scales()).then_some(SCALING));
         let units = |planned: &Planned| planned.units.len();
         bar.start(planned.iter().map(units).sum(), 0);
         let done = sweep_all(stage, &open, &mut planned, parts, &further, stop, resume, bar);
@@ -128,7 +152,7 @@ pub fn carry_out(stage: &Stage, folder: &RunFolder, stop: &AtomicBool, resume: &
             parts.join(frame, count)?;
         }
     }
-    [UNITS, LENS, DECODED, EFFECTS].iter().try_for_each(|frame| parts.remove(frame))?;
+    [UNITS, LENS, DECODED, SCALING, EFFECTS].iter().try_for_each(|frame| parts.remove(frame))?;
     expect_golden(folder)
 }
 
@@ -154,6 +178,9 @@ fn sweep_all(
             if further.contains(&DECODED) {
                 bytes += parts.write(DECODED, part, frames::decoded(&name, decoded))?;
             }
+            if further.contains(&SCALING) {
+                bytes += parts.write(SCALING, part, scaling_frame(&outcome.scaling))?;
+            }
             Ok(bytes + parts.write(EFFECTS, part, frames::effects(&outcome.effects))?)
         };
         let dropped = Outcome { units: planned.dropped_rows(), ..Outcome::default() };
@@ -162,7 +189,9 @@ fn sweep_all(
             (0..planned.batches.len()).filter(|n| !missing.contains(n)).map(|n| planned.batches[n].len()).sum();
         bar.advance(there);
         let items = std::mem::take(&mut planned.items);
-        let bench = Bench { items: &items, ..open.bench(stage, planned.intervene.common.seed) };
+        let quirky = open.quirky(planned)?;
+        let bench = open.bench(stage, planned.intervene.common.seed);
+        let bench = Bench { items: &items, model: quirky.as_deref().unwrap_or(bench.model), ..bench };
         if !missing.is_empty() {
             planned.design.fit(&bench)?;
         }
@@ -189,26 +218,31 @@ fn sweep_all(
     Ok(())
 }
 
-/// What each intervention would take: runs one batch of each, and writes nothing.
+/// What each intervention would take: runs a few units of each, with what a few items teach, and writes nothing.
 pub fn estimate(stage: &Stage) -> Result<Vec<SweepEstimate>> {
     if stage.study().intervene.is_empty() {
         return Ok(Vec::new());
     }
     let open = Open::of(stage)?;
     let one = |mut planned: Planned| -> Result<SweepEstimate> {
-        let items = std::mem::take(&mut planned.items);
-        let bench = Bench { items: &items, ..open.bench(stage, planned.intervene.common.seed) };
-        planned.design.fit(&bench)?;
+        // Evenly over all items, so that every kind of them is among the few.
+        let every = planned.items.len().div_ceil(FITTED).max(1);
+        let items: Vec<_> = std::mem::take(&mut planned.items).into_iter().step_by(every).collect();
+        let quirky = open.quirky(&planned)?;
+        let bench = open.bench(stage, planned.intervene.common.seed);
+        let bench = Bench { items: &items, model: quirky.as_deref().unwrap_or(bench.model), ..bench };
+        planned.design.sketch(&bench)?;
         let design = planned.design.as_ref();
         let sweep =
             Sweep { bench, design, name: planned.name(), golden: planned.golden(), restart: Restart::FromClean };
         let begun = Instant::now();
-        let outcome = sweep.batch(&planned.batch(0))?;
-        let scale = planned.units.len() as f64 / planned.batches[0].len() as f64;
+        let tried: Vec<_> = planned.batch(0).into_iter().take(TRIED).collect();
+        let outcome = sweep.batch(&tried)?;
+        let scale = planned.units.len() as f64 / tried.len().max(1) as f64;
         let times = |count: u64| (count as f64 * scale).round() as u64;
         let Cost { images, full, partial, blocks } = outcome.cost;
         let cost = Cost { images: times(images), full: times(full), partial: times(partial), blocks: times(blocks) };
-        let rows = times(outcome.effects.len() as u64);
+        let rows = times((outcome.effects.len() + outcome.scaling.len()) as u64);
         Ok(SweepEstimate {
             name: planned.name().to_string(),
             units: planned.units.len(),

@@ -14,9 +14,11 @@ use super::encoded::Encoded;
 use super::frames::{EffectRow, UnitRow};
 use super::keep::select;
 use super::lens::LensRow;
+use super::prefix::Prefix;
 use super::ready::Ready;
 use super::region::is_image_only;
 use super::runs::{forms, readings, run_roles};
+use super::scale::ScalingRow;
 use super::stack::Stack;
 use super::unit::{Role, Run, Unit};
 use crate::error::{Error, Result};
@@ -52,6 +54,7 @@ pub struct Outcome {
     pub effects: Vec<EffectRow>,
     pub units: Vec<UnitRow>,
     pub lens: Vec<LensRow>,
+    pub scaling: Vec<ScalingRow>,
     pub cost: Cost,
 }
 
@@ -125,6 +128,8 @@ impl Sweep<'_> {
         }
         self.check(&arms, &batch)?;
         outcome.lens = self.design.lens(&batch)?;
+        outcome.scaling = self.design.scaling(&Prefix { batch: &batch, clean: &clean, forms: &forms })?;
+        outcome.scaling.iter_mut().for_each(|row| row.design = self.name.to_string());
         clean.vision = self.vision(&arms, &batch, &encoded)?;
         let mut measured: Vec<Vec<Measured>> = arms.iter().map(|_| Vec::new()).collect();
         for range in self.passes(&arms) {

@@ -24,4 +24,4 @@ pub use hook::{Effect, Hook, Hooks, Rows};
 pub use inputs::Inputs;
 pub use language::Stream;
 pub use site::{Site, SiteSpec, matches, select};
-pub use walk::VisionLanguage;
+pub use walk::{Quirks, VisionLanguage};

@@ -5,10 +5,20 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::hook::Hooks;
 use super::inputs::Inputs;
 use super::language::{Position, Stream, farthest, positions};
-use super::layers::Mask;
+use super::layers::{KeyValue, Mask};
 use super::site::{Site, SiteSpec};
 use super::vision::Patching;
 use crate::error::{Error, Result};
+
+/// How other code computes with the same weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quirks {
+    /// Epsilon of the language model's RMS norms, instead of the checkpoint's.
+    pub epsilon: Option<f64>,
+    /// Prompts are padded on the left to so many token ids, an image counting as one, and positions count the padding. It
+    /// is hidden from every token, so all that it does is to move the others along.
+    pub padded_to: Option<usize>,
+}
 
 /// A vision-language model, walked block by block.
 pub trait VisionLanguage: Send + Sync {
@@ -108,23 +118,46 @@ pub trait VisionLanguage: Send + Sync {
         let visual = self.encode(inputs, hooks)?;
         let mut stream = self.embed(inputs, visual, hooks)?;
         stream.past = vec![None; self.depth()];
-        let mut position = self.positions(inputs)?.first().map_or(0, |prompt| farthest(prompt));
+        let position = self.positions(inputs)?.first().map_or(0, |prompt| farthest(prompt));
+        let stream = self.blocks(0, stream, hooks)?;
+        let logits = self.readout(stream.last(), hooks)?;
+        self.go_on(logits, stream.past, position, limit, stop)
+    }
+
+    /// Greedy continuation of one item from the logits `[1, 1, vocabulary]` of its next token, which stands at `position`,
+    /// and the keys and values of all tokens before it. As [`generate`](Self::generate).
+    fn go_on(
+        &self,
+        mut logits: Tensor<3>,
+        mut past: Vec<Option<KeyValue>>,
+        position: usize,
+        limit: usize,
+        stop: &[u32],
+    ) -> Result<Vec<u32>> {
+        let hooks = &mut Hooks::none();
         let mut generated = Vec::new();
         while generated.len() < limit {
-            stream = self.blocks(0, stream, hooks)?;
-            let logits = self.readout(stream.last(), hooks)?;
             let next = logits.argmax(2).into_data().iter::<i64>().next().unwrap_or_default();
             let id = u32::try_from(next).unwrap_or_default();
             if stop.contains(&id) {
                 break;
             }
             generated.push(id);
+            if generated.len() == limit {
+                break;
+            }
             let ids = Tensor::from_data(TensorData::new(vec![next], [1, 1]), &self.device());
-            let past = std::mem::take(&mut stream.past);
-            stream = Stream { past, ..self.embed_next(ids, position) };
-            position += 1;
+            let stream = Stream { past, ..self.embed_next(ids, position + generated.len() - 1) };
+            let stream = self.blocks(0, stream, hooks)?;
+            logits = self.readout(stream.last(), hooks)?;
+            past = stream.past;
         }
         Ok(generated)
+    }
+
+    /// The same weights, computed with as other code does; `None` where this family has no such code.
+    fn with_quirks(&self, _quirks: Quirks) -> Option<Box<dyn VisionLanguage>> {
+        None
     }
 }
 

@@ -52,6 +52,21 @@ pub struct ImageGeometry {
     pub seen: PixelBox,
 }
 
+impl ImageGeometry {
+    /// Of an image that nobody here has seen: nothing has any size.
+    pub const UNKNOWN: Self = Self {
+        image_width: 0,
+        image_height: 0,
+        grid: Grid { rows: 0, cols: 0 },
+        seen: PixelBox { x1: 0.0, y1: 0.0, x2: 0.0, y2: 0.0 },
+    };
+
+    /// Whether there is anything to draw on.
+    pub fn is_known(&self) -> bool {
+        self.grid.count() > 0
+    }
+}
+
 /// What happens to one axis between the original image and the grid, in pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {

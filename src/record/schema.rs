@@ -49,8 +49,14 @@ impl Frame {
 fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
     let text = |name: &str, of: &dyn Fn(&Recorded) -> &str| Column::new(name.into(), each(recorded, of));
     let some_text = |name: &str, of: &dyn Fn(&Recorded) -> Option<String>| Column::new(name.into(), each(recorded, of));
-    let count = |name: &str, of: &dyn Fn(&Recorded) -> u32| Column::new(name.into(), each(recorded, of));
-    let pixel = |name: &str, of: &dyn Fn(&Recorded) -> f64| Column::new(name.into(), each(recorded, of));
+    // What nobody has seen has no size, rather than one of 0.
+    let known = |one: &&Recorded| one.geometry.is_known();
+    let count = |name: &str, of: &dyn Fn(&Recorded) -> u32| {
+        Column::new(name.into(), each(recorded, |one| Some(one).filter(known).map(of)))
+    };
+    let pixel = |name: &str, of: &dyn Fn(&Recorded) -> f64| {
+        Column::new(name.into(), each(recorded, |one| Some(one).filter(known).map(of)))
+    };
     let mut columns = vec![
         text("item", &|one| &one.item.id),
         text("dataset", &|one| &one.dataset),

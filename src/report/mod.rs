@@ -201,7 +201,7 @@ mod tests {
         effects::write(run.path(), effects::SMALL);
         let html = fs::read_to_string(write(run.path(), &|_| None).unwrap()).unwrap();
         let summary = fs::read_to_string(run.path().join("summary.md")).unwrap();
-        assert_eq!(html.matches("src=\"data:image/png;base64,").count(), 23);
+        assert_eq!(html.matches("src=\"data:image/png;base64,").count(), 24);
         let place = |part: &str| summary.find(part).unwrap_or_else(|| panic!("no {part}"));
         let titles =
             ["*Claims*", "*Patching*", "*Ablation and knockout*", "*Enhancement*", "*Erasure*", "*Logit lens*"];
@@ -212,7 +212,7 @@ mod tests {
             "**Without place, accuracy stays above chance.",
             "**Enhancement raises accuracy and more than random directions do.**",
             "**12 of 12 erasures cost accuracy beyond random subspaces",
-            "**At the last token the right answer leads beyond the blank image from slot 0 on.**",
+            "**At the last token the right answer leads from slot 2 on.**",
             "Golden pairs: 180 of 200",
             "A dormant pathway",
         ] {

@@ -44,13 +44,27 @@
 //! sites = ["lm.*.resid"]
 //! groups = ["object", "strip"]
 //!
+//! [[intervene]]
+//! name = "scaled"
+//! design = "scale"                   # attention to the image; see `intervene::ScaleSpec`
+//! operators = ["raw"]                # also "temperature", "mass"
+//! alphas = [0.5, 2.0]
+//!
 //! [analysis]                         # see `analysis::Params`; its seed seeds every resampling
 //! seed = 1
+//! compat = "adaptvis"                # count as this released code does; left out: as is right
+//!
+//! [[analysis.gate]]                  # any number of these; see `analysis::scaling::GateSpec`
+//! name = "gate"
+//! threshold = 0.4                    # of the untouched model's confidence
+//! low = 0.5                          # alpha below it
+//! high = 1.5                         # and elsewhere
 //! ```
 //!
 //! Every key is checked: an unknown one, or a value that does not fit, is an error that shows the line. The study as it
 //! was carried out, after the flags of the command line, is kept in `run.json`.
 
+mod compat;
 mod files;
 mod fingerprint;
 mod hidden;
@@ -71,6 +85,7 @@ use crate::dataset::Joined;
 use crate::dataset::benchmarks::{self, Choice, Prompts};
 use crate::error::Result;
 pub use crate::processor::Group;
+pub use compat::Compat;
 pub use files::Files;
 pub use fingerprint::fingerprint_checkpoint;
 pub use hidden::{HiddenStates, Precision, States, Variant};

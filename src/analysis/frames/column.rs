@@ -184,6 +184,18 @@ impl Frame {
         (0..lists.len()).map(|row| read(lists.get_as_series(row))).collect()
     }
 
+    /// Lists of texts; null reads as an empty list.
+    pub fn text_lists(&self, name: &str) -> Result<Vec<Vec<String>>> {
+        let column = self.column(name)?;
+        let lists = column.list().map_err(|_| self.wrong_type(name, column, "lists of texts"))?;
+        let read = |list: Option<Series>| -> Result<Vec<String>> {
+            let Some(list) = list else { return Ok(Vec::new()) };
+            let texts = list.str().map_err(|_| self.wrong_type(name, column, "lists of texts"))?;
+            self.whole(name, texts.iter().map(|text| text.map(str::to_owned)).collect())
+        };
+        (0..lists.len()).map(|row| read(lists.get_as_series(row))).collect()
+    }
+
     /// Rows of equal length as one row-major array, and that length.
     pub fn rows(&self, name: &str) -> Result<(Vec<f32>, usize)> {
         let column = self.column(name)?;

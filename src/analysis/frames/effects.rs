@@ -30,6 +30,8 @@ pub struct Key {
     pub control: String,
 }
 
+/// What stands between an item and its counterpart in a name.
+const COUNTERPART: char = '~';
 /// Doses are told apart to a millionth.
 const DOSE_STEPS: f64 = 1e6;
 
@@ -241,12 +243,14 @@ fn keys(frame: &Frame) -> Result<(Vec<Key>, Vec<usize>)> {
     Ok((keys, key_of))
 }
 
-/// Each row's item, as an index into the items frame.
+/// Each row's item, as an index into the items frame: where a counterpart is rewritten, as "cf<-clean" does, the item that
+/// it was made of.
 pub(super) fn items_of(frame: &Frame, items: &Items) -> Result<Vec<usize>> {
     let codes = whole(frame, "item")?;
     let number: HashMap<&str, usize> = items.id.iter().map(String::as_str).zip(0..).collect();
     let find = |name: &String| {
-        let known = number.get(name.as_str()).copied();
+        let base = || name.rsplit_once(COUNTERPART).and_then(|(base, _)| number.get(base));
+        let known = number.get(name.as_str()).or_else(base).copied();
         known.ok_or_else(|| frame.error(format!("item `{name}` is not in the items frame")))
     };
     let index: Vec<usize> = codes.names.iter().map(find).collect::<Result<_>>()?;
@@ -284,4 +288,26 @@ fn agreement(these: &Codes, those: &Codes) -> Vec<Option<bool>> {
         those.names.iter().map(|name| these.names.iter().position(|other| other == name)).collect();
     let agree = |(this, that): (&Option<usize>, &Option<usize>)| that.map(|that| this.is_some() && *this == same[that]);
     these.of.iter().zip(&those.of).map(agree).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_counterpart_counts_as_the_item_that_it_was_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("effects.parquet");
+        let frame = |names: [&str; 3]| {
+            let mut data = df!("item" => names).unwrap();
+            ParquetWriter::new(std::fs::File::create(&path).unwrap()).finish(&mut data).unwrap();
+            Frame::read(&path).unwrap()
+        };
+        let items = Items { id: vec!["a".into(), "b~1".into()], ..Items::default() };
+        assert_eq!(items_of(&frame(["b~1", "a~swapped", "b~1~swapped"]), &items).unwrap(), [1, 0, 1]);
+        let problem = items_of(&frame(["a", "c~swapped", "a"]), &items).unwrap_err().to_string();
+        assert!(problem.contains("item `c~swapped` is not in the items frame"), "{problem}");
+    }
 }

@@ -15,6 +15,8 @@ pub struct Items {
     pub dataset: Vec<String>,
     pub image: Vec<String>,
     pub question: Vec<String>,
+    /// Empty where the frame does not say.
+    pub options: Vec<Vec<String>>,
     /// The right option.
     pub gold: Vec<String>,
     pub relation: Vec<Option<String>>,
@@ -27,6 +29,7 @@ pub struct Items {
     /// Items of one pair differ in a single contrast; items of one set show the same objects.
     pub pair: Vec<Option<String>>,
     pub set: Vec<Option<String>>,
+    /// Unknown in runs that recorded answers alone.
     pub geometry: Vec<ImageGeometry>,
     /// `[item][k - 1]`: what is known of object k.
     pub objects: Vec<Vec<Sighting>>,
@@ -60,6 +63,10 @@ impl Items {
             dataset: frame.texts("dataset")?,
             image: frame.texts("image")?,
             question: frame.texts("question")?,
+            options: match frame.has("options") {
+                true => frame.text_lists("options")?,
+                false => vec![Vec::new(); id.len()],
+            },
             gold: frame.texts("gold")?,
             relation: frame.optional_texts("relation")?,
             familiarity: frame.optional_texts("familiarity")?,
@@ -102,6 +109,10 @@ impl Items {
 }
 
 fn geometry(frame: &Frame, id: &[String]) -> Result<Vec<ImageGeometry>> {
+    let known = frame.optional_integers::<u32>("image_width")?;
+    if known.iter().all(Option::is_none) {
+        return Ok(vec![ImageGeometry::UNKNOWN; id.len()]);
+    }
     let (width, height): (Vec<u32>, Vec<u32>) = (frame.integers("image_width")?, frame.integers("image_height")?);
     let (rows, cols): (Vec<u32>, Vec<u32>) = (frame.integers("grid_rows")?, frame.integers("grid_cols")?);
     let (x1, y1) = (frame.numbers("seen_x1")?, frame.numbers("seen_y1")?);

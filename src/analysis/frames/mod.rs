@@ -2,22 +2,26 @@
 
 mod attention;
 mod column;
+mod decoded;
 mod effects;
 mod hidden;
 mod items;
 mod lens;
+mod scaling;
 mod units;
 
 use std::path::{Path, PathBuf};
 
 pub use attention::{Attention, Cell, MEAN};
+pub use decoded::Decoded;
 pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
 pub use items::{Items, Sighting};
 pub use lens::{Lens, Reading, Said};
+pub use scaling::{Run, Said as Answered, Scalings};
 pub use units::{Attempt, attempts};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use column::Frame;
 
 /// What the analyses of one run read. Hidden states are large, so an analysis reads them site by site, when it needs them:
@@ -34,6 +38,10 @@ pub struct Frames {
     pub effects: bool,
     /// Whether any state was read out on its way; see [`Lens::open`].
     pub lens: bool,
+    /// Whether anything was read again after it was erased; see [`Decoded::read`].
+    pub decoded: bool,
+    /// Whether attention was scaled, here or elsewhere; see [`Scalings::open`].
+    pub scaling: bool,
 }
 
 /// A kind of frame that an analysis cannot do without.
@@ -55,6 +63,10 @@ impl Frames {
         let items = Items::read(&Frame::read(&folder.join("items.parquet"))?)?;
         let path = folder.join("attention.parquet");
         let attention = match path.exists() {
+            true if items.geometry.iter().any(|geometry| !geometry.is_known()) => {
+                return Err(Error::data(format!("`{}`: attention over images of unknown size", path.display()))
+                    .with_help("the items frame of a run with attention says how each image maps onto the grid"));
+            }
             true => Attention::read(&Frame::read(&path)?, &items, query)?,
             false => Attention::default(),
         };
@@ -65,6 +77,8 @@ impl Frames {
             hidden: sites(folder),
             effects: folder.join("effects.parquet").exists(),
             lens: folder.join("lens.parquet").exists(),
+            decoded: folder.join("decoded.parquet").exists(),
+            scaling: folder.join("scaling.parquet").exists(),
         })
     }
 

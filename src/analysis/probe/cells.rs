@@ -24,14 +24,25 @@ pub fn means(context: &Context, cells: &[Outcome], primary: bool) -> Outcome {
     }
     for group in groups.into_values() {
         outcome.cells.extend(group.iter().filter_map(|cell| map(cell)));
-        for part in [None, Some(true), Some(false)] {
-            let of_part =
-                |cell: &&&Outcome| part.is_none() || cell.rows.first().is_some_and(|row| row.key.background == part);
+        let kinds: Vec<Option<bool>> = group.iter().map(|cell| background(cell)).collect();
+        // Where all cells are of one kind there is one mean.
+        let parts: &[Option<bool>] = match kinds.iter().find(|kind| **kind != kinds[0]) {
+            Some(_) => &[None, Some(true), Some(false)],
+            None if kinds[0] == Some(true) => &[Some(true)],
+            None => &[None],
+        };
+        for &part in parts {
+            let of_part = |cell: &&&Outcome| part.is_none() || background(cell) == part;
             let cells: Vec<&Outcome> = group.iter().filter(of_part).copied().collect();
             mean_of(context, &cells, part, primary, &mut outcome);
         }
     }
     outcome
+}
+
+/// Does no object ever touch the cell?
+fn background(cell: &Outcome) -> Option<bool> {
+    cell.rows.first().and_then(|row| row.key.background)
 }
 
 /// A cell of the map: its accuracy on random images.

@@ -32,6 +32,40 @@ fn selectivity(row: Option<&Row>, what: &str) -> Option<Condition> {
     Some(Condition { what: what.into(), value, interval, fails_below: MARGIN })
 }
 
+/// An accuracy against several controls, all of which it must exceed.
+#[derive(Default)]
+struct Trial {
+    held: Vec<(Control, Condition)>,
+    /// What would be needed to decide and is not there.
+    missing: Vec<String>,
+}
+
+impl Trial {
+    fn above(&mut self, row: Option<&Row>, what: &str) {
+        let Some((row, condition)) = row.and_then(|row| Some((row, selectivity(Some(row), what)?))) else { return };
+        // Where the control leaves no room, that the task is not above it shows nothing of the task.
+        match row.control_value {
+            Some(control) if control > 1.0 - MARGIN && condition.interval.lo <= 0.0 => {
+                self.missing.push(format!("room {what} ({control:.3}; here {:.3})", row.value.unwrap_or(f64::NAN)));
+            }
+            _ => self.held.push((row.control, condition)),
+        }
+    }
+
+    /// The claim about `main`, with the number of the control that it exceeds by least.
+    fn claim(self, claim: &'static str, test: &'static str, main: &Row) -> Claim {
+        let weakest = self.held.iter().min_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
+        let (number, interval, control) = match weakest {
+            Some((control, condition)) => (Some(condition.value), Some(condition.interval), control.name()),
+            None => (None, None, ""),
+        };
+        let conditions: Vec<Condition> = self.held.iter().map(|(_, condition)| condition.clone()).collect();
+        let missing: Vec<&str> = self.missing.iter().map(String::as_str).collect();
+        let said = weigh(&conditions, &missing);
+        Claim { number, interval, ..claim_of(claim, test, main, control, said) }
+    }
+}
+
 /// All claims that one probe's rows of one axis, site and group bear on.
 pub fn at_site(target: Target, rows: &[&Row]) -> Vec<Claim> {
     match target {
@@ -41,7 +75,6 @@ pub fn at_site(target: Target, rows: &[&Row]) -> Vec<Claim> {
             };
             let all: Vec<&Row> = of(None).collect();
             let background: Vec<&Row> = of(Some(true)).collect();
-            let all = if all.is_empty() { background.clone() } else { all };
             layout("C1", "layout at fixed cells, held-out content, mean over cells", &all)
                 .into_iter()
                 .chain(layout(
@@ -79,51 +112,55 @@ fn content(rows: &[&Row]) -> Split {
 fn layout(claim: &'static str, test: &'static str, rows: &[&Row]) -> Option<Claim> {
     let split = content(rows);
     let main = find(rows, split, "acc", Control::Majority)?;
+    let mut trial = Trial::default();
+    trial.above(Some(main), "above the majority class");
+    trial.above(find(rows, Split::RandomImage, "acc", Control::ControlContent), "above a random map of identities");
+    trial.above(find(rows, split, "acc", Control::Pixels), "above the cell's own pixels");
     let moved = find(rows, Split::HeldOutPosition, "acc", Control::Majority);
-    let conditions: Vec<Condition> = [
-        selectivity(Some(main), "above the majority class"),
-        selectivity(find(rows, Split::RandomImage, "acc", Control::ControlContent), "above a random map of identities"),
-        selectivity(find(rows, split, "acc", Control::Pixels), "above the cell's own pixels"),
-        moved.and_then(|row| {
-            Condition::above(
-                row.value,
-                row.interval,
-                row.control_value.unwrap_or(0.0),
-                "with objects moved, above the majority class",
-            )
-        }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let missing: &[&str] = if split == Split::HeldOutContent { &[] } else { &["the held-out content split"] };
-    Some(claim_of(claim, test, main, "majority", weigh(&conditions, missing)))
+    let what = "with objects moved, above the majority class";
+    let moved = moved.and_then(|row| Condition::above(row.value, row.interval, row.control_value.unwrap_or(0.0), what));
+    trial.held.extend(moved.map(|condition| (Control::Majority, condition)));
+    if split != Split::HeldOutContent {
+        trial.missing.push("the held-out content split".into());
+    }
+    Some(trial.claim(claim, test, main))
 }
 
 fn relation(rows: &[&Row]) -> Option<Claim> {
     let split = content(rows);
     let main = find(rows, split, "acc", Control::Majority)?;
-    let conditions: Vec<Condition> = [
-        selectivity(Some(main), "above the majority class"),
-        selectivity(find(rows, Split::RandomImage, "acc", Control::ControlContent), "above a random map of identities"),
-        selectivity(find(rows, split, "acc", Control::Untrained), "above an untrained model"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let (claim, test) = match main.key.target {
-        "pair_relation" => ("relation_at_objects", "relation from the difference of the objects' tokens"),
-        _ => ("answer_at_text", "right answer from a word of the question"),
-    };
-    Some(claim_of(claim, test, main, "majority", weigh(&conditions, &[])))
+    let random = |control| find(rows, Split::RandomImage, "acc", control);
+    let mut trial = Trial::default();
+    trial.above(Some(main), "above the majority class");
+    trial.above(random(Control::ControlContent), "above a random map of identities");
+    trial.above(find(rows, split, "acc", Control::Untrained), "above an untrained model");
+    trial.above(random(Control::Blank), "above the same tokens of blank images");
+    Some(match main.key.target {
+        "pair_relation" => {
+            trial.claim("relation_at_objects", "relation from the difference of the objects' tokens", main)
+        }
+        _ => trial.claim("answer_at_text", "right answer from a word of the question", main),
+    })
 }
 
 /// Absolute position or order? Accuracy alone cannot tell: it is high for either.
 fn slot(rows: &[&Row]) -> Vec<Claim> {
     let plain = find(rows, Split::RandomImage, "acc", Control::None);
     let Some((plain, chance)) = plain.and_then(|row| Some((row, row.chance?))) else { return Vec::new() };
-    let read = Condition::above(plain.value, plain.interval, chance, "slots read above chance");
+    let Some(read) = Condition::above(plain.value, plain.interval, chance, "slots read above chance") else {
+        return Vec::new();
+    };
+    let control = |row: Option<&Row>, level: f64, what: &str| {
+        row.and_then(|row| Condition::above(row.control_value, row.control_interval, level, what))
+    };
+    // Strips are held against each other only where there are any: a probe whose calls do not reach beyond the objects' own
+    // tokens has none, with objects or without, and the shift alone decides.
     let blank = find(rows, Split::RandomImage, "strip_index", Control::Blank);
+    let constant = blank.and_then(|row| row.chance).unwrap_or(0.0);
+    let no_strips = blank.and_then(|row| row.value).is_some_and(|value| value <= constant + MARGIN);
+    let striped = blank.filter(|_| !no_strips);
+    let strips = control(striped, constant, "strips on blank images above a constant answer");
+    let needs_objects = selectivity(striped, "strips that blank images lack");
     // Of several shifts the one that tells the two codes apart.
     let shifted = find(rows, Split::RandomImage, "acc", Control::ShiftAbsolute);
     let ordinal = rows.iter().copied().find(|row| {
@@ -131,72 +168,56 @@ fn slot(rows: &[&Row]) -> Vec<Claim> {
             && row.undefined.is_empty()
             && shifted.is_none_or(|shifted| shifted.variant == row.variant)
     });
-    let control = |row: Option<&Row>, level: f64, what: &str| {
-        row.and_then(|row| Condition::above(row.control_value, row.control_interval, level, what))
-    };
-    let strips = control(
-        blank,
-        blank.and_then(|row| row.chance).unwrap_or(0.0),
-        "strips on blank images above a constant answer",
-    );
-    let absolute_moved = control(shifted, chance, "moved objects called by their new place, above chance");
-    let ordinal_moved = control(ordinal, chance, "moved objects called by their rank, above chance");
-    let needs_objects = selectivity(blank, "strips that blank images lack");
+    let by_place = control(shifted, chance, "moved objects called by their new place, above chance");
+    let by_rank = control(ordinal, chance, "moved objects called by their rank, above chance");
 
-    let absolute: Vec<&Condition> = [&read, &strips, &absolute_moved].into_iter().flatten().collect();
-    let order: Vec<&Condition> = [&read, &ordinal_moved, &needs_objects].into_iter().flatten().collect();
-    let missing = |pairs: [(&Option<Condition>, &'static str); 2]| -> Vec<&'static str> {
-        pairs.into_iter().filter(|(condition, _)| condition.is_none()).map(|(_, what)| what).collect()
+    let claim = |claim, test, kind: Control, moved: Option<Condition>, strips: Option<Condition>| {
+        let mut missing = Vec::new();
+        if moved.is_none() {
+            missing.push("a shift by a whole pitch");
+        }
+        if strips.is_none() && !no_strips {
+            missing.push("the blank image");
+        }
+        Claim {
+            number: moved.as_ref().map(|one| one.value),
+            interval: moved.as_ref().map(|one| one.interval),
+            ..claim_of(claim, test, plain, kind.name(), of_code(&read, moved, strips, &missing))
+        }
     };
-    let absolute_missing = missing([(&strips, "the blank image"), (&absolute_moved, "a shift by a whole pitch")]);
-    let order_missing = missing([(&ordinal_moved, "a shifted variant"), (&needs_objects, "the blank image")]);
-    let chosen = |row: Option<&'_ Row>| row.unwrap_or(plain).clone();
-    let mut claims = vec![
-        Claim {
-            number: strips.as_ref().map(|one| one.value),
-            interval: strips.as_ref().map(|one| one.interval),
-            ..claim_of(
-                "slot_absolute",
-                "the slot code is one of absolute positions: strips without objects, and the place after a shift",
-                &chosen(blank),
-                "blank",
-                weigh_refs(&absolute, &absolute_missing),
-            )
-        },
-        Claim {
-            number: ordinal_moved.as_ref().map(|one| one.value),
-            interval: ordinal_moved.as_ref().map(|one| one.interval),
-            ..claim_of(
-                "slot_ordinal",
-                "the slot code is one of order: the rank after a shift, and strips that need objects",
-                &chosen(ordinal),
-                "shift_ordinal",
-                order_verdict(&order, &order_missing, &read),
-            )
-        },
-    ];
-    claims.iter_mut().for_each(|claim| claim.key = plain.key.clone());
-    claims
+    vec![
+        claim(
+            "slot_absolute",
+            "the slot code is one of absolute positions: the place after a shift, and strips without objects",
+            Control::ShiftAbsolute,
+            by_place,
+            strips,
+        ),
+        claim(
+            "slot_ordinal",
+            "the slot code is one of order: the rank after a shift, and strips that need objects",
+            Control::ShiftOrdinal,
+            by_rank,
+            needs_objects,
+        ),
+    ]
 }
 
-/// Order is refuted only where neither the rank after a shift nor the need for objects shows: beside a strong absolute code
-/// the first fails though the second holds.
-fn order_verdict(conditions: &[&Condition], missing: &[&str], read: &Option<Condition>) -> (Verdict, String) {
-    let unread = read.as_ref().is_some_and(|read| read.interval.hi < read.fails_below);
-    let evidence: Vec<&&Condition> = conditions.iter().skip(usize::from(read.is_some())).collect();
-    let failed = evidence.iter().filter(|one| one.interval.hi < one.fails_below).count();
-    if unread || (failed > 0 && failed == evidence.len()) {
-        return weigh_refs(conditions, missing);
+/// A code is refuted only where neither the shift nor the strips show it: beside another strong code one of them fails though
+/// the code is there.
+fn of_code(
+    read: &Condition,
+    moved: Option<Condition>,
+    strips: Option<Condition>,
+    missing: &[&str],
+) -> (Verdict, String) {
+    let evidence: Vec<Condition> = moved.into_iter().chain(strips).collect();
+    let fails = |one: &Condition| one.interval.hi < one.fails_below;
+    let failed = evidence.iter().filter(|one| fails(one)).count();
+    if !fails(read) && failed > 0 && failed < evidence.len() {
+        return (Verdict::Undecided, evidence.iter().map(Condition::says).collect::<Vec<_>>().join("; "));
     }
-    if failed > 0 {
-        let says: Vec<String> = evidence.iter().map(|one| one.says()).collect();
-        return (Verdict::Undecided, says.join("; "));
-    }
-    weigh_refs(conditions, missing)
-}
-
-fn weigh_refs(conditions: &[&Condition], missing: &[&str]) -> (Verdict, String) {
-    weigh(&conditions.iter().map(|one| (*one).clone()).collect::<Vec<_>>(), missing)
+    weigh(&std::iter::once(read.clone()).chain(evidence).collect::<Vec<_>>(), missing)
 }
 
 fn claim_of(claim: &'static str, test: &'static str, row: &Row, control: &str, said: (Verdict, String)) -> Claim {
@@ -222,24 +243,22 @@ pub fn between(
     control: &str,
 ) -> Claim {
     let difference = more.minus(less);
-    let condition = difference.interval.map(|interval| Condition {
-        what: format!("{:.3} against {:.3}: difference", more.value, less.value),
-        value: difference.value,
-        interval,
-        fails_below: MARGIN,
-    });
-    let (verdict, reason) = match &condition {
-        Some(one) if one.interval.lo > 0.0 => (Verdict::Supported, one.says()),
-        Some(one) if one.interval.hi < one.fails_below => (Verdict::Refuted, one.says()),
-        Some(one) => (Verdict::Undecided, one.says()),
-        None => (Verdict::Undecided, "no interval".into()),
-    };
-    let number = Some(difference.value);
+    let conditions: Vec<Condition> = difference
+        .interval
+        .map(|interval| Condition {
+            what: format!("{:.3} against {:.3}: difference", more.value, less.value),
+            value: difference.value,
+            interval,
+            fails_below: MARGIN,
+        })
+        .into_iter()
+        .collect();
+    let (verdict, reason) = weigh(&conditions, &[]);
     Claim {
         claim,
         key: key.clone(),
         test,
-        number,
+        number: Some(difference.value),
         interval: difference.interval,
         control: control.into(),
         verdict,

@@ -15,7 +15,7 @@ impl Judge<'_> {
     pub(super) fn description_length(&self, outcome: &mut Outcome) {
         let asked = self.context.asked;
         let standard = asked.fits.contains(&FitMode::Standard) && asked.splits.contains(&Split::RandomImage);
-        if self.here.sample.cell.is_some() || !standard || !self.context.is_primary(self.here.site) {
+        if self.here.sample.cell.is_some() || !standard {
             return;
         }
         let seeds: Vec<u64> = (0..ORDERS).map(|order| self.context.params.seed.wrapping_add(order)).collect();

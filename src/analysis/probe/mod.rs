@@ -25,13 +25,13 @@
 //! folds on the shifted versions of their test images); `cross_setting` (trained on all other kinds of scene).
 //! Metrics: `acc`, `bal_acc`, `auc` (one against the rest, averaged), `logloss` (nats), `r2`; `strip_index`, the share of an
 //! image's cells that are called as the object nearest along the axis (cells halfway left out; chance: the best constant
-//! answer); `mdl_bits` and `compression` of the online code over images in 5 orders, at primary sites (`ci`: least and greatest of
-//! them).
+//! answer); `mdl_bits` and `compression` of the online code over images in 5 orders, except at fixed cells (`ci`: least and
+//! greatest of them).
 //! `axis` is the images' axis; for `abs_xy` the coordinate, read in all images. Site `chosen` is the layer chosen in each
 //! fold by the loss inside its training images (one tower, or all: tower empty); `control_variant` then lists the sites.
 //! Rows with a cell are single probes; a layout map also has rows without one, the means over all cells (`background` empty),
-//! over those that an object touches in some image ("no") and over pure background ("yes"). In the group `background` a cell
-//! has only those images in which no object touches it.
+//! over those that an object touches in some image ("no") and over pure background ("yes"), one row where all cells are of
+//! one kind. In the group `background` a cell has only those images in which no object touches it.
 //!
 //! # Reads
 //! `frames/hidden/*`, one site at a time; `frames/items`: item, dataset, image, set, relation, gold, grid, objects. States of
@@ -83,6 +83,7 @@ mod counterpart;
 mod depth;
 mod division;
 mod judge;
+mod label;
 mod moved;
 mod outcome;
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub use choice::{Choice, Prompts, ROOT_VARIABLE};
 pub use note::Note;
 pub use source::{Missing, Source};
 pub use split::Split;
+pub use whatsup::{Contrast, named_contrast};
 
 use super::{Familiarity, Item, Object};
 use note::Notes;

@@ -12,7 +12,7 @@ use super::note::Notes;
 use super::rows::{Row, rows};
 use super::words::Caption;
 use super::{Rows, Source, familiarity, id, unboxed};
-use crate::dataset::Item;
+use crate::dataset::{Familiarity, Item};
 use crate::error::{Error, Result};
 
 const PUBLISHER: &str = "github.com/amitakamath/whatsup_vlms";
@@ -73,11 +73,7 @@ fn item(row: &Row, id: String, options: Four, notes: &mut Notes) -> Result<Item>
     if photograph.relation != caption.relation {
         notes.add("the name of the photograph and its caption disagree; the caption counts", &id);
     }
-    let set = format!("{}_{}", photograph.first, photograph.last);
-    let pair = match caption.relation {
-        "left" | "right" => [options[0], options[1]],
-        _ => [options[2], options[3]],
-    };
+    let Contrast { pair, set, familiarity } = photograph.contrast(caption.relation, options);
     Ok(Item {
         id,
         image: image.to_string(),
@@ -85,11 +81,27 @@ fn item(row: &Row, id: String, options: Four, notes: &mut Notes) -> Result<Item>
         options: options.map(String::from).to_vec(),
         gold: options.iter().position(|option| *option == caption.relation).unwrap_or_default(),
         relation: Some(caption.relation.to_string()),
-        familiarity: Some(familiarity(caption.relation)),
+        familiarity: Some(familiarity),
         objects: [Some(caption.subject), caption.reference].into_iter().flatten().map(unboxed).collect(),
-        pair: Some(format!("{set}/{}", pair.join("-"))),
+        pair: Some(pair),
         set: Some(set),
     })
+}
+
+/// What a photograph is a contrast of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contrast {
+    pub pair: String,
+    pub set: String,
+    pub familiarity: Familiarity,
+}
+
+/// The contrast that a photograph's name tells, for items with one of the two sets' options; `None` for any other.
+pub fn named_contrast(image: &str, options: &[String]) -> Option<Contrast> {
+    let known = [["left", "right", "on", "under"], ["left", "right", "front", "behind"]];
+    let four = known.into_iter().find(|four| options.iter().map(|option| option.to_lowercase()).eq(*four))?;
+    let photograph = Photograph::named(image, four).ok()?;
+    Some(photograph.contrast(photograph.relation, four))
 }
 
 /// What a photograph's name says.
@@ -115,6 +127,15 @@ impl Photograph {
             Error::data(format!("unknown relation `{relation}` in `{file}`; expected one of: {}", options.join(", ")))
         })?;
         Ok(Self { file: file.into(), first: first.into(), last: last.into(), relation })
+    }
+
+    fn contrast(&self, relation: &str, options: Four) -> Contrast {
+        let set = format!("{}_{}", self.first, self.last);
+        let pair = match relation {
+            "left" | "right" => [options[0], options[1]],
+            _ => [options[2], options[3]],
+        };
+        Contrast { pair: format!("{set}/{}", pair.join("-")), set, familiarity: familiarity(relation) }
     }
 }
 

@@ -73,27 +73,48 @@ fn answered(item: &Item, scene: Scene, order: &[usize]) -> Option<(Item, Scene)>
     let (first, second) = (entity(0)?, entity(1)?);
     let asked = item.relation.as_deref().and_then(Relation::named)?;
     let [towards_less, towards_more] = asked.axis().relations();
-    let answer = if asks_relation(&item) {
+    let kind = Asked::of(&item);
+    if kind != Asked::Neighbour {
         let less = along(first, asked.axis()) < along(second, asked.axis());
         let relation = if less { towards_less } else { towards_more };
         item.relation = Some(relation.word().to_owned());
-        relation.word()
-    } else {
-        // The nearest on the asked side of the reference, which is the second object.
-        let side = |other: &&Entity| {
-            let apart = along(other, asked.axis()) - along(second, asked.axis());
-            if asked == towards_less { apart < 0 } else { apart > 0 }
-        };
-        let apart = |other: &&Entity| (along(other, asked.axis()) - along(second, asked.axis())).abs();
-        scene.entities.iter().filter(side).min_by_key(apart)?.identity.colour.word()
+    }
+    let answer = match kind {
+        Asked::Relation => item.relation.as_deref()?,
+        Asked::Colour => first.identity.colour.word(),
+        Asked::Neighbour => {
+            // The nearest on the asked side of the reference, which is the second object.
+            let side = |other: &&Entity| {
+                let apart = along(other, asked.axis()) - along(second, asked.axis());
+                if asked == towards_less { apart < 0 } else { apart > 0 }
+            };
+            let apart = |other: &&Entity| (along(other, asked.axis()) - along(second, asked.axis())).abs();
+            scene.entities.iter().filter(side).min_by_key(apart)?.identity.colour.word()
+        }
     };
     item.gold = item.options.iter().position(|option| option == answer)?;
     Some((item, scene))
 }
 
-/// Whether the answers are relations (pairs), not colours (rows).
-fn asks_relation(item: &Item) -> bool {
-    item.options.iter().all(|option| Relation::named(option).is_some())
+/// What an item's question is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Pairs: where the first object is.
+    Relation,
+    /// Pairs: the colour of the first object, by its shape.
+    Colour,
+    /// Rows: the colour of what is next to the second object.
+    Neighbour,
+}
+
+impl Asked {
+    fn of(item: &Item) -> Self {
+        match item.objects.len() {
+            _ if item.options.iter().all(|option| Relation::named(option).is_some()) => Self::Relation,
+            0..=2 => Self::Colour,
+            _ => Self::Neighbour,
+        }
+    }
 }
 
 /// The scene with other identities, all different from those that were there, from the same side of the wall between
@@ -105,21 +126,29 @@ fn renamed(
     counterpart: Counterpart,
     rng: &mut ChaCha8Rng,
 ) -> Option<(Item, Scene)> {
-    let relations = asks_relation(item);
-    let reference = order.get(1).copied().filter(|_| !relations && counterpart == Counterpart::Recoloured);
+    let kind = Asked::of(item);
+    let rows = kind == Asked::Neighbour;
+    let reference = order.get(1).copied().filter(|_| rows && counterpart == Counterpart::Recoloured);
     // Two squares of a pair may become anything; rows of squares stay squares.
-    let squares = !relations && scene.entities.iter().all(|entity| entity.identity.shape == Shape::Square);
+    let squares = rows && scene.entities.iter().all(|entity| entity.identity.shape == Shape::Square);
     let old: Vec<Identity> = scene.entities.iter().map(|entity| entity.identity).collect();
     let mut renamed = scene.clone();
     for k in (0..old.len()).filter(|k| Some(*k) != reference) {
+        let rest: Vec<Identity> = (0..old.len()).filter(|j| *j != k).map(|j| renamed.entities[j].identity).collect();
         let (was, taken) = (old[k], renamed.entities.iter().map(|entity| entity.identity).collect::<Vec<_>>());
         let side = if HELD_OUT.contains(&was) { Split::HeldOut } else { Split::Training };
         let keeps_shape = squares || counterpart == Counterpart::Recoloured;
         let fits = |other: &Identity| {
             let shape = if keeps_shape { other.shape == was.shape } else { other.shape != was.shape };
             // In rows the colours alone are told apart, so none comes twice, old ones included.
-            let free = |known: &Identity| if relations { known != other } else { known.colour != other.colour };
-            shape && other.colour != was.colour && old.iter().all(free) && taken.iter().all(free)
+            let free = |known: &Identity| if rows { known.colour != other.colour } else { known != other };
+            // A shape that both have would not say whose colour is asked.
+            let told = |known: &Identity| kind != Asked::Colour || known.shape != other.shape;
+            shape
+                && other.colour != was.colour
+                && old.iter().all(free)
+                && taken.iter().all(free)
+                && rest.iter().all(told)
         };
         let pool: Vec<Identity> = side.identities().into_iter().filter(fits).collect();
         if pool.is_empty() {
@@ -130,10 +159,11 @@ fn renamed(
     let mut item = item.clone();
     let identity = |object: usize| order.get(object).map(|&entity| renamed.entities[entity].identity);
     let asked = item.relation.as_deref().and_then(Relation::named)?;
-    item.question = match (relations, squares) {
-        (true, _) => question::relation(identity(0)?, identity(1)?),
-        (false, true) => question::neighbour(Flavour::Squares, asked, identity(1)?),
-        (false, false) => question::neighbour(Flavour::Shapes, asked, identity(1)?),
+    item.question = match (kind, squares) {
+        (Asked::Relation, _) => question::relation(identity(0)?, identity(1)?),
+        (Asked::Colour, _) => question::colour_of(identity(0)?.shape),
+        (Asked::Neighbour, true) => question::neighbour(Flavour::Squares, asked, identity(1)?),
+        (Asked::Neighbour, false) => question::neighbour(Flavour::Shapes, asked, identity(1)?),
     };
     Some((item, renamed))
 }
@@ -194,6 +224,36 @@ mod tests {
             assert_eq!(item.objects[2].boxes, changed.objects[2].boxes);
             let (item, changed) = of("scenes/pairs", 8 * k, "resampled");
             assert_eq!((answer(&item), item.objects[0].name == changed.objects[0].name), (answer(&changed), false));
+        }
+    }
+
+    #[test]
+    fn colours_are_asked_of_the_images_of_pairs() {
+        let [pairs, colours] = ["scenes/pairs", "scenes/colours"].map(|name| open(name).unwrap());
+        let of_image = |image: &str| pairs.items().iter().find(|item| item.image == image).unwrap();
+        assert_eq!(colours.items().len(), 536);
+        for item in colours.items() {
+            let [first, second] = [0, 1].map(|object| &item.objects[object].name);
+            let shape = first.split_once(' ').unwrap().1;
+            assert_eq!((&item.question, answer(item)), (&format!("What colour is the {shape}?"), colour(item, 0)));
+            assert!(!second.ends_with(shape) && of_image(&item.image).objects == item.objects, "{}", item.id);
+        }
+        let item = &colours.items()[0];
+        assert_eq!(colours.image(item).unwrap(), pairs.image(of_image(&item.image)).unwrap());
+        // What moves things leaves a question about identity alone; other identities are asked about anew.
+        for name in ["swapped", "mirrored"] {
+            let (item, changed) = of("scenes/colours", 0, name);
+            assert_eq!((&changed.question, changed.gold), (&item.question, item.gold));
+            assert!(changed.objects[0].boxes != item.objects[0].boxes && changed.relation != item.relation);
+        }
+        for k in 0..20 {
+            for name in ["recoloured", "resampled"] {
+                let (item, changed) = of("scenes/colours", 12 * k, name);
+                assert_eq!(answer(&changed), colour(&changed, 0));
+                assert!(item.gold != changed.gold && item.objects[0].boxes == changed.objects[0].boxes);
+                let shapes = [0, 1].map(|object| changed.objects[object].name.split_once(' ').unwrap().1.to_owned());
+                assert!(shapes[0] != shapes[1] && changed.question.contains(&shapes[0]), "{}", changed.question);
+            }
         }
     }
 

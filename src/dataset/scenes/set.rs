@@ -13,7 +13,7 @@ use super::identity::{Colour, Split};
 use super::relation::{Axis, Relation};
 use super::rows::{self, Flavour, Place};
 use super::scene::Scene;
-use super::spec::{PairsSpec, RowsSpec, Spec};
+use super::spec::{Ask, PairsSpec, RowsSpec, Spec};
 use super::{pairs, question};
 use crate::dataset::{Counterpart, Dataset, Familiarity, Item, Object, PixelBox, fingerprint};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ pub struct Shipped {
 }
 
 /// The shipped datasets, by the names under which [`crate::dataset::open`] knows them.
-pub const SHIPPED: [Shipped; 2] = [
+pub const SHIPPED: [Shipped; 3] = [
     Shipped {
         name: "scenes/pairs",
         about: "where is one object in relation to another? two objects, four relations, 600 questions",
@@ -47,6 +47,11 @@ pub const SHIPPED: [Shipped; 2] = [
         name: "scenes/rows",
         about: "which colour has the neighbour? three in a row or a column, 480 questions",
         text: include_str!("../../../datasets/scenes/rows.toml"),
+    },
+    Shipped {
+        name: "scenes/colours",
+        about: "which colour has one of two objects? the images of scenes/pairs, a question about identity",
+        text: include_str!("../../../datasets/scenes/colours.toml"),
     },
 ];
 
@@ -106,27 +111,42 @@ impl Scenes {
         let sharing = |sets: u64| (sets as f64 * spec.sharing) as u64;
         let share = if sharing(index + 1) > sharing(index) { 1.0 } else { 0.0 };
         let identities = pairs::draw_identities(dice, &spec.split.identities(), share);
+        let [first, second] = identities;
+        // A shape that both have would not say which is meant.
+        if spec.ask == Ask::Colour && first.shape == second.shape {
+            return;
+        }
         let sizes = [geometry.draw_size(dice), geometry.draw_size(dice)];
         let layout = pairs::draw_layout(dice, &geometry, sizes);
         let background = Background::draw(dice, &spec.backgrounds);
         let set = format!("pairs-{index:03}");
         for relation in Relation::ALL {
             let scene = pairs::arrange(&geometry, background.clone(), identities, sizes, layout, relation);
-            let id = format!("{set}-{}", relation.word());
+            let image = format!("{set}-{}", relation.word());
+            let (id, question, options, answer) = match spec.ask {
+                Ask::Relation => {
+                    let words = Relation::ALL.map(|relation| relation.word().to_owned());
+                    (image.clone(), question::relation(first, second), words.to_vec(), relation.word())
+                }
+                Ask::Colour => {
+                    let words = Colour::ALL.map(|colour| colour.word().to_owned());
+                    (format!("{image}-colour"), question::colour_of(first.shape), words.to_vec(), first.colour.word())
+                }
+            };
             let familiar = spec.familiar.contains(&relation);
             self.items.push(Item {
-                image: id.clone(),
-                id: id.clone(),
-                question: question::relation(identities[0], identities[1]),
-                options: Relation::ALL.map(|relation| relation.word().to_owned()).into(),
-                gold: Relation::ALL.iter().position(|known| *known == relation).unwrap_or_default(),
+                image: image.clone(),
+                id,
+                question,
+                gold: options.iter().position(|option| option == answer).unwrap_or_default(),
+                options,
                 relation: Some(relation.word().to_owned()),
                 familiarity: Some(if familiar { Familiarity::Familiar } else { Familiarity::Unfamiliar }),
                 objects: objects(&scene, &[0, 1]),
                 pair: Some(format!("{set}/{}", relation.axis().word())),
                 set: Some(set.clone()),
             });
-            self.scenes.insert(id, scene);
+            self.scenes.insert(image, scene);
         }
     }
 

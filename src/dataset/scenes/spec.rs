@@ -25,6 +25,8 @@ pub(super) enum Spec {
 pub(super) struct PairsSpec {
     #[serde(rename = "kind")]
     _kind: SceneKind,
+    #[serde(default)]
+    pub ask: Ask,
     pub seed: u64,
     pub sets: u64,
     pub split: Split,
@@ -34,6 +36,17 @@ pub(super) struct PairsSpec {
     pub size: [i32; 2],
     pub distance: i32,
     pub backgrounds: Vec<Kind>,
+}
+
+/// What is asked of two objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Ask {
+    /// Where the first is, seen from the second.
+    #[default]
+    Relation,
+    /// The colour of the first, by its shape; nothing where both have one shape.
+    Colour,
 }
 
 /// Triples in rows and columns. `datasets/scenes/rows.toml` explains the keys.

@@ -5,11 +5,10 @@ use super::super::axis::{Axis, Unit};
 use super::super::canvas::Pen;
 use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::bars::{Bar, Bars};
-use super::super::panels::line::{Lines, Mark, Sample, Series};
 use super::super::theme::GREEN;
 use super::conclusion::beyond;
 use super::pick::Pick;
-use super::rows::{Counted, Measured};
+use super::rows::Counted;
 use super::style::{LEVEL, pen};
 use super::wording;
 
@@ -28,29 +27,28 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
     let (arms, groups) = (accuracy.distinct(|row| &row.arm), accuracy.distinct(|row| &row.group));
     let before = all.value(first, "accuracy_before");
     let chance = all.value(first, "above_chance").zip(first.value).map(|(above, of)| of.value - above.value);
-    let levels = || {
-        let before = before.map(|of| (of.value, BEFORE));
-        before.into_iter().chain(chance.map(|chance| (chance, LEVEL))).collect::<Vec<_>>()
-    };
     let place = |names: &[&str], name: &str| names.iter().position(|known| *known == name);
+    let label = |group: &str| {
+        let tokens = accuracy.group(group).first().and_then(|row| all.value(row, "n_tokens"));
+        format!("{}{}", wording::group(group), tokens.map_or(String::new(), |of| format!(" ({:.0})", of.value)))
+    };
     let bars = accuracy.rows().iter().filter_map(|row| {
         let lane = place(&arms, &row.arm)?;
         let (group, estimate) = (place(&groups, &row.group)?, row.value?);
         Some(Bar { group, lane, color: pen(lane).color, estimate, null: row.null })
     });
     let bars = Bars {
-        x: Axis::names("", groups.iter().map(|group| wording::group(group))),
+        x: Axis::names("which tokens, and how many on average", groups.iter().map(|group| label(group))),
         y: Axis::linear("accuracy", 0.0, 1.0, Unit::Plain),
         lanes: arms.len(),
         bars: bars.collect(),
-        references: levels(),
+        references: before
+            .map(|of| (of.value, BEFORE))
+            .into_iter()
+            .chain(chance.map(|chance| (chance, LEVEL)))
+            .collect(),
     };
-    let mut panels = vec![Panel::new("By what replaces the tokens", site, bars)];
-    let tokens = |row: &Measured| all.value(row, "n_tokens").map(|of| of.value).filter(|tokens| *tokens > 0.0);
-    if groups.len() > 2 {
-        let body = by_tokens(&accuracy, &arms, tokens, levels());
-        panels.push(Panel::new("By how many tokens are replaced", site, body));
-    }
+    let panels = vec![Panel::new("By what replaces the tokens", site, bars)];
     let mut keys: Vec<Key> = arms
         .iter()
         .enumerate()
@@ -63,7 +61,7 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         title: format!("Ablation “{name}”: accuracy without these tokens"),
         caption: format!(
             "Accuracy over all items after tokens of one group were replaced at {site}. Whiskers: 95 % image-bootstrap \
-             interval. Replacing by zeros leaves what the model knows, and counts for little. {}.{} {}",
+             interval. Zeros are nothing that the model ever saw; another image’s tokens bring its objects along. {}.{} {}",
             accuracy.n(),
             wording::golden(counts, name),
             sentence(&accuracy)
@@ -71,35 +69,6 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         keys,
         rows: Row::grid(1, HEIGHT, panels),
     }))
-}
-
-fn by_tokens(
-    accuracy: &Pick,
-    arms: &[&str],
-    tokens: impl Fn(&Measured) -> Option<f64>,
-    references: Vec<(f64, Pen)>,
-) -> Lines {
-    let mut series = Vec::new();
-    for (place, arm) in arms.iter().enumerate() {
-        let of_arm = accuracy.only(|row| row.arm == *arm);
-        let mut samples: Vec<Sample> = of_arm
-            .rows()
-            .iter()
-            .filter_map(|row| Some(Sample { x: tokens(row)?.log10(), estimate: row.value, mark: Mark::Full }))
-            .collect();
-        samples.sort_by(|one, other| one.x.total_cmp(&other.x));
-        series.push(Series { pen: pen(place), samples });
-    }
-    let counts: Vec<f64> = accuracy.rows().iter().filter_map(|row| tokens(row)).collect();
-    let (least, most) =
-        (counts.iter().copied().fold(f64::INFINITY, f64::min), counts.iter().copied().fold(1.0, f64::max));
-    Lines {
-        x: Axis::decades("tokens replaced", least, most),
-        y: Axis::linear("accuracy", 0.0, 1.0, Unit::Plain),
-        series,
-        references,
-        ..Lines::default()
-    }
 }
 
 /// Objects against as many random background tokens, by the first replacement that both have and that is not zeros.

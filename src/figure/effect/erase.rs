@@ -127,7 +127,7 @@ fn by_concept(design: &Pick, counts: &[Counted]) -> Option<Figure> {
         title: format!("Erasure “{name}”: accuracy by concept and method"),
         caption: format!(
             "Accuracy over all items after a concept was erased at {site}, by an eraser fitted on other images; whiskers: 95 % \
-             image-bootstrap interval. {} A double dissociation needs the same under a question about identity. {}.{} {}",
+             image-bootstrap interval. {} {}.{} {}",
             null_words(draws),
             accuracy.n(),
             wording::golden(counts, name),

@@ -51,9 +51,11 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
             look: BandLook::Filled(NULL.opacity(0.35)),
         };
         let line = Series { pen: pen(1), samples: samples(&of) };
-        Panel::new(wording::edge(edge), "beside random patches", plot(vec![line], vec![band], last))
+        Panel::new(wording::capital(&wording::edge(edge)), "beside random patches", plot(vec![line], vec![band], last))
     });
-    rows.extend(Row::grid(4.min(tested.len()).max(1), 130.0, alone.collect()));
+    // Five stand as three and two.
+    let columns = if tested.len() == 5 { 3 } else { tested.len().clamp(1, 4) };
+    rows.extend(Row::grid(columns, 130.0, alone.collect()));
     let draws = all.rows().iter().map(|row| row.null_draws).max().unwrap_or(0);
     let null = if draws > 0 {
         format!(
@@ -141,6 +143,7 @@ pub fn needed(all: &Pick) -> (String, usize) {
     }
     dear.sort_by(|one, other| one.1.value.total_cmp(&other.1.value));
     let count = dear.len();
+    let needed: Vec<String> = dear.iter().map(|(row, _)| row.edge.clone()).collect();
     let told: Vec<String> = dear
         .into_iter()
         .take(4)
@@ -153,11 +156,22 @@ pub fn needed(all: &Pick) -> (String, usize) {
         })
         .collect();
     let tested = all.distinct(|row| &row.edge).len();
+    let rest: Vec<String> = all
+        .distinct(|row| &row.edge)
+        .into_iter()
+        .filter(|edge| !needed.contains(&(*edge).to_owned()))
+        .map(wording::edge)
+        .collect();
+    let rest = if rest.is_empty() {
+        String::new()
+    } else {
+        format!(" No such loss is seen without {}.", wording::list(&rest))
+    };
     let said = match told.is_empty() {
         true => format!("None of {tested} edges costs the right answer anything beyond its null at any window."),
         false => format!(
             "{count} of {tested} edges cost the right answer something at some window, with the whole interval below 0 and below \
-             the null where there is one; most by {}; windows were picked after looking.",
+             the null where there is one; most by {}; windows were picked after looking.{rest}",
             wording::list(&told)
         ),
     };

@@ -66,7 +66,7 @@ pub fn profile(rows: &[LensRow]) -> Result<Figure, Undrawn> {
         });
         panels.collect::<Vec<_>>()
     };
-    let columns = positions.len().min(3);
+    let columns = positions.len().min(4);
     let mut figure_rows =
         Row::grid(columns, HEIGHT, grid("ld", ("nats", "lead of the right answer"), [-0.5, 0.5], Some(0.0)));
     figure_rows.extend(Row::grid(
@@ -104,14 +104,15 @@ pub fn profile(rows: &[LensRow]) -> Result<Figure, Undrawn> {
              interval.{prior} n = {} items answered right, {} wrong. {}",
             n("answer=right"),
             n("answer=wrong"),
-            wording::list(&settled(rows))
+            settled(rows).join(" ")
         ),
         keys,
         rows: figure_rows,
     })
 }
 
-/// Of each position: from which slot on the right answer leads beyond the blank image, and where its items settle.
+/// Of each position, a sentence: from which slot on the right answer leads, from which on it leads by more than over a blank
+/// image, and where its items settle.
 pub fn settled(rows: &[LensRow]) -> Vec<String> {
     let original = |row: &&LensRow| row.variant == "original" && row.stratum == "answer=right";
     let positions = distinct(rows.iter().filter(original).map(|row| row.position.as_str()));
@@ -119,28 +120,29 @@ pub fn settled(rows: &[LensRow]) -> Vec<String> {
         let of = |measure: &'static str| {
             rows.iter().filter(original).filter(move |row| row.position == *position && row.measure == measure)
         };
-        let beyond_prior = of("ld_less_blank").next().is_some();
-        let mut leads: Vec<&LensRow> = of(if beyond_prior { "ld_less_blank" } else { "ld" }).collect();
-        leads.sort_by_key(|row| row.slot);
-        let ahead = |row: &&LensRow| row.value.and_then(|of| against(of, 0.0)) == Some(std::cmp::Ordering::Greater);
-        // From where on it stays ahead.
-        let from = leads.iter().rev().take_while(|row| ahead(row)).last().map(|row| row.slot);
-        let whose = if beyond_prior { " beyond the blank image" } else { "" };
-        let from =
-            from.map_or(format!("never leads{whose} to the end"), |slot| format!("leads{whose} from slot {slot} on"));
+        // From where on it stays above zero.
+        let from = |measure: &'static str| {
+            let mut leads: Vec<&LensRow> = of(measure).collect();
+            leads.sort_by_key(|row| row.slot);
+            let ahead =
+                |row: &&&LensRow| row.value.and_then(|of| against(of, 0.0)) == Some(std::cmp::Ordering::Greater);
+            leads.iter().rev().take_while(ahead).last().map(|row| row.slot)
+        };
+        let leads = from("ld").map_or("never leads to the end".into(), |slot| format!("leads from slot {slot} on"));
+        let beyond = match (of("ld_less_blank").next().is_some(), from("ld_less_blank")) {
+            (false, _) => String::new(),
+            (true, Some(slot)) => format!("; it stands better than over a blank image from slot {slot} on"),
+            (true, None) => "; it does not end better than over a blank image".into(),
+        };
         let commitment = of("commitment").next().and_then(|row| row.value);
-        let commitment = commitment
-            .map_or(String::new(), |of| format!(", its leader settles at slot {} on average", wording::estimate(of)));
-        format!("at the {} the right answer {from}{commitment}", wording::group(position))
+        let commitment = commitment.map_or(String::new(), |of| {
+            format!("; whether it leads is settled at slot {} on average", wording::estimate(of))
+        });
+        let place =
+            if *position == "image" { "image tokens".into() } else { format!("the {}", wording::group(position)) };
+        format!("At {place} the right answer {leads}{beyond}{commitment}.")
     });
-    let mut told: Vec<String> = told.collect();
-    if let Some(first) = told.first_mut() {
-        *first = wording::capital(first);
-    }
-    if let Some(last) = told.last_mut() {
-        last.push('.');
-    }
-    told
+    told.collect()
 }
 
 /// What image tokens favour, slot by slot; None where none was read.
@@ -186,7 +188,8 @@ pub fn map(cells: &[LensCell], slots: usize) -> Option<Result<Figure, Undrawn>> 
     let off = |slot: i64| {
         let here = shown.iter().filter(|cell| cell.slot == slot);
         let far = here.clone().filter(|cell| cell.share.and_then(|share| against(share, chance)).is_some()).count();
-        format!("{far} of {}", here.count())
+        let all = here.count();
+        format!("{far} of {all}; about {:.0} would by luck", 0.05 * all as f64)
     };
     let end = chosen.last().copied().unwrap_or(0);
     Some(Ok(Figure {
@@ -195,7 +198,7 @@ pub fn map(cells: &[LensCell], slots: usize) -> Option<Result<Figure, Undrawn>> 
         caption: format!(
             "Share of the options that the right answer has when an image token’s state is read out, mean over n = {} items; the \
              mark on the colour bar is chance among them. Dots: the 95 % image-bootstrap interval excludes chance, each token by \
-             itself; at slot {end} {} tokens, about one in twenty by luck.",
+             itself: at slot {end}, {}.",
             count_range(shown.iter().map(|cell| cell.n)),
             off(end)
         ),

@@ -11,6 +11,8 @@
 //! | [`knockout`] | what cutting an edge of attention costs, by layer |
 //! | [`enhance`] | net, fixed and broken by dose, beside random directions |
 //! | [`erase`] | accuracy by where and what is erased, beside random subspaces |
+//! | [`decoded`] | what fresh readers find of a concept after it was erased |
+//! | [`dissociation`] | the same concepts erased under different questions |
 //! | [`lens`] | what states would answer, by slot and by image token |
 //! | [`claims`] | every claim with its number and what was decided |
 //!
@@ -21,7 +23,9 @@ pub mod ablation;
 pub mod answers;
 pub mod claims;
 pub mod conclusion;
+pub mod decoded;
 pub mod depth;
+pub mod dissociation;
 pub mod enhance;
 pub mod erase;
 pub mod factorial;
@@ -88,7 +92,8 @@ pub fn enhancements(rows: &Pick, counts: &[Counted]) -> Vec<Drawing> {
 /// Of every erasure.
 pub fn erasures(rows: &Pick, counts: &[Counted]) -> Vec<Drawing> {
     let all = rows.kind("erase");
-    all.designs().into_iter().flat_map(|design| erase::figures(&all.design(design), counts)).collect()
+    let own = all.designs().into_iter().flat_map(|design| erase::figures(&all.design(design), counts));
+    own.chain(dissociation::figure(&all.real())).collect()
 }
 
 /// Of the logit lens.
@@ -103,7 +108,7 @@ mod tests {
     use super::super::Surround;
     use super::super::tests::{files_are_sound, well_formed};
     use super::super::{Figure, svg};
-    use super::rows::{Judged, LensCell, LensRow, Measured};
+    use super::rows::{Decoded, Judged, LensCell, LensRow, Measured};
     use super::synthetic::{LARGE, SMALL, Shape, TINY};
     use super::*;
 
@@ -117,6 +122,7 @@ mod tests {
         drawings.extend(knockouts(&all, &counts));
         drawings.extend(enhancements(&all, &counts));
         drawings.extend(erasures(&all, &counts));
+        drawings.extend(decoded::figures(&Decoded::read(run).unwrap()));
         drawings.extend(lenses(&LensRow::read(run).unwrap(), &LensCell::read(run).unwrap()));
         drawings.into_iter().map(|drawing| drawing.unwrap()).collect()
     }
@@ -150,6 +156,7 @@ mod tests {
                 "enhance-scopes-compared",
                 "erase-sites-depth",
                 "erase-methods-concepts",
+                "erase-sites-decoded",
                 "lens-slots",
                 "lens-map",
             ]
@@ -184,7 +191,11 @@ mod tests {
         says("enhance-gain-doses", "At the dose chosen on other images the net change is 0.06 (0.02 to 0.10)");
         says("enhance-gain-doses", "Of 2 negative doses 1 hurt.");
         says("erase-methods-concepts", "12 of 12 erasures cost accuracy beyond random subspaces");
-        says("lens-slots", "At the last token the right answer leads beyond the blank image from slot 0 on");
+        says("erase-sites-decoded", "at projector.out a linear reader finds 0.50 (0.47 to 0.53) (before 0.90");
+        says(
+            "lens-slots",
+            "At the last token the right answer leads from slot 2 on; it stands better than over a blank image from slot 0 on",
+        );
         says("claims", "Supported: C3 and C4. Refuted: C2. Undecided: C5 and C6.");
     }
 

@@ -204,6 +204,54 @@ impl Judged {
     }
 }
 
+/// `tables/decoded`: what a fresh reader finds after a concept was erased.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    pub design: String,
+    /// Where, from which tokens and how it was erased; "none" where nothing was.
+    pub site: String,
+    pub group: String,
+    pub arm: String,
+    pub concept: String,
+    pub read_site: String,
+    /// "linear" or "mlp".
+    pub reader: String,
+    pub accuracy: Option<Estimate>,
+    pub chance: Option<f64>,
+    pub n: i64,
+    pub images: i64,
+}
+
+impl Decoded {
+    /// None where the table is missing.
+    pub fn read(run: &Path) -> Result<Vec<Self>> {
+        if !table::exists(run, "decoded") {
+            return Ok(Vec::new());
+        }
+        let table = Table::open(run, "decoded")?;
+        let [design, site, group, arm, concept, read_site, reader] =
+            ["design", "site", "group", "arm", "concept", "read_site", "reader"].map(|name| table.names(name));
+        let (design, site, group, arm) = (design?, site?, group?, arm?);
+        let (concept, read_site, reader) = (concept?, read_site?, reader?);
+        let (accuracy, chance) = (table.estimates("accuracy", "ci_lo", "ci_hi")?, table.numbers("chance")?);
+        let (n, images) = (table.integers("n")?, table.integers("images")?);
+        let row = |i: usize| Self {
+            design: design[i].clone(),
+            site: site[i].clone(),
+            group: group[i].clone(),
+            arm: arm[i].clone(),
+            concept: concept[i].clone(),
+            read_site: read_site[i].clone(),
+            reader: reader[i].clone(),
+            accuracy: accuracy[i],
+            chance: chance[i],
+            n: n[i],
+            images: images[i],
+        };
+        Ok((0..table.height()).map(row).collect())
+    }
+}
+
 /// `tables/lens`: what states would answer, by slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LensRow {

@@ -20,7 +20,8 @@ pub fn figure(design: &Pick, profiles: &[Turned], counts: &[Counted]) -> Option<
     let name = design.designs().first().copied()?;
     let all = design.measure("shift");
     let depth = Depth::of(&all.distinct(|row| &row.site));
-    if depth.count() < 2 {
+    // Where the two sides have one answer, there is no shift to show.
+    if depth.count() < 2 || all.rows().iter().all(|row| row.value.is_none()) {
         return None;
     }
     let groups = all.distinct(|row| &row.group);
@@ -46,13 +47,11 @@ pub fn figure(design: &Pick, profiles: &[Turned], counts: &[Counted]) -> Option<
         if cases.len() == 1 { 300.0 } else { 210.0 },
         cases.iter().map(|case| Panel::new(title(*case), "", lines(&depth, &of(*case), &groups))).collect(),
     );
-    if groups.len() > 1 {
+    // Of several directions and windows the lines say enough.
+    if let ([case], true) = (cases.as_slice(), groups.len() > 1) {
         let height = (groups.len() as f64 * 22.0).clamp(66.0, 300.0) + 44.0;
-        let panels = cases.iter().map(|case| {
-            let title = if cases.len() == 1 { "Slot by group".to_owned() } else { title(*case) };
-            Panel::new(title, "dots: the interval excludes 0", heatmap(&depth, &of(*case).real(), &groups))
-        });
-        rows.extend(Row::grid(columns.min(2), height, panels.collect()));
+        let body = heatmap(&depth, &of(*case).real(), &groups);
+        rows.extend(Row::grid(1, height, vec![Panel::new("Slot by group", "dots: the interval excludes 0", body)]));
     }
     let mut keys: Vec<Key> = groups
         .iter()
@@ -68,9 +67,10 @@ pub fn figure(design: &Pick, profiles: &[Turned], counts: &[Counted]) -> Option<
         title: format!("Patch “{name}”: how far the answer moves, by depth"),
         caption: format!(
             "Normalised shift of the logit difference: 0, nothing happened; 1, as in the other run (ratio of means over pairs). \
-             Band: 95 % image-bootstrap interval, each place by itself. {}.{}{} {}",
+             Band: 95 % image-bootstrap interval, each place by itself. {}.{}{}{} {}",
             all.real().n(),
             wording::golden(counts, name),
+            unread(&all.real()),
             turns(name, profiles),
             at_start(&all, &depth).unwrap_or_default()
         ),
@@ -116,6 +116,20 @@ fn heatmap(depth: &Depth, own: &Pick, groups: &[&str]) -> Heatmap {
         cells: groups.iter().rev().enumerate().flat_map(row).collect(),
         labels: Vec::new(),
         frames: Vec::new(),
+    }
+}
+
+/// Slots of the encoder at which nothing whatever moves anything: what follows does not read them.
+fn unread(real: &Pick) -> String {
+    let still = |site: &&str| {
+        let here = real.only(|row| row.site == *site);
+        site.starts_with("vision.") && here.rows().iter().all(|row| row.value.is_none_or(|of| of.value == 0.0))
+    };
+    let sites = real.distinct(|row| &row.site);
+    let found: Vec<String> = sites.iter().filter(|site| still(site)).map(|site| (*site).to_owned()).collect();
+    match found.is_empty() || found.len() == sites.len() {
+        true => String::new(),
+        false => format!(" {} moves nothing at all: what follows does not read it.", wording::list(&found)),
     }
 }
 

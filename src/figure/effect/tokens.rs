@@ -7,8 +7,8 @@ use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::line::{Lines, Mark, Sample, Series};
 use super::super::probe::conclusion::Verdict;
 use super::super::table::Estimate;
-use super::super::theme::{AXIS, NULL};
-use super::conclusion::beyond;
+use super::super::theme::NULL;
+use super::conclusion::{against, beyond};
 use super::depth::Depth;
 use super::pick::Pick;
 use super::rows::{Counted, Measured};
@@ -16,7 +16,6 @@ use super::style::{LEVEL, bare, group_pen, span};
 use super::wording;
 
 const HEIGHT: f64 = 250.0;
-const NAMED: Pen = Pen::solid(AXIS, 1.25);
 const RANDOM: Pen = Pen::dashed(NULL, 1.25, 5.0, 3.0);
 
 /// A group at the site: how many tokens, and its measures.
@@ -56,7 +55,6 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
         .enumerate()
         .map(|(place, spot)| Key::new(wording::group(spot.group), Look::Dot(group_pen(spot.group, place).color)))
         .collect();
-    keys.push(Key::new("named groups", Look::Line(NAMED)));
     keys.push(Key::new("random background", Look::Line(RANDOM)));
     Some(Ok(Figure {
         name: format!("patch-{name}-tokens"),
@@ -81,16 +79,14 @@ fn is_text(group: &str) -> bool {
 fn plot(spots: &[Spot], value: impl Fn(&Spot) -> Option<Estimate>, label: &str, most: [f64; 2]) -> Lines {
     let tokens = || spots.iter().map(|spot| spot.tokens);
     let (least, largest) = (tokens().fold(f64::INFINITY, f64::min), tokens().fold(0.0, f64::max));
-    let mut series = Vec::new();
-    for (random, pen) in [(false, NAMED), (true, RANDOM)] {
-        let mut samples: Vec<Sample> = spots
-            .iter()
-            .filter(|spot| wording::is_random(spot.group) == random)
-            .map(|spot| Sample { x: spot.tokens.log10(), estimate: value(spot).map(bare), mark: Mark::Bare })
-            .collect();
-        samples.sort_by(|one, other| one.x.total_cmp(&other.x));
-        series.push(Series { pen, samples });
-    }
+    // Named groups hold different things; only the random ones are one thing in several sizes.
+    let mut samples: Vec<Sample> = spots
+        .iter()
+        .filter(|spot| wording::is_random(spot.group))
+        .map(|spot| Sample { x: spot.tokens.log10(), estimate: value(spot).map(bare), mark: Mark::Bare })
+        .collect();
+    samples.sort_by(|one, other| one.x.total_cmp(&other.x));
+    let mut series = vec![Series { pen: RANDOM, samples }];
     for (place, spot) in spots.iter().enumerate() {
         let sample = Sample { x: spot.tokens.log10(), estimate: value(spot), mark: Mark::Full };
         series.push(Series { pen: group_pen(spot.group, place), samples: vec![sample] });
@@ -111,8 +107,10 @@ fn sentence(design: &Pick, spots: &[Spot]) -> String {
     let (Some(one), Some(other)) = (strips.row.value, random.row.value) else { return String::new() };
     let margin: Vec<(f64, f64)> = beyond(one, other).into_iter().collect();
     let flips = |spot: &Spot| design.value(spot.row, "flip").map_or("undefined".into(), wording::estimate);
+    let less = |of| against(of, 0.5) == Some(std::cmp::Ordering::Less);
+    let neither = if less(one) && less(other) { " Neither moves it by half." } else { "" };
     format!(
-        "Strips without their objects ({:.0} tokens) move the answer by {} and flip {}; {} ({:.0} tokens) by {} and {}: {}.",
+        "Strips without their objects ({:.0} tokens) move the answer by {} and flip {}; {} ({:.0} tokens) by {} and {}: {}.{neither}",
         strips.tokens,
         wording::estimate(one),
         flips(strips),

@@ -84,8 +84,8 @@ pub fn p(value: f64) -> String {
     if value < 0.001 { "p < 0.001".into() } else { format!("p = {value:.3}") }
 }
 
-/// How many pairs were right on both sides, of one intervention: "Golden pairs: 180 of 200 (0.90, 0.85 to 0.93)."; empty
-/// where that was not counted.
+/// How many pairs were right on both sides, of one intervention: "Golden pairs: 180 of 200 (0.90, 0.85 to 0.93)."; how many
+/// items were right, where there are no pairs; empty where that was not counted.
 pub fn golden(counts: &[Counted], design: &str) -> String {
     let of = |what: &str| -> Vec<&Counted> {
         counts.iter().filter(|count| count.design == design && count.what == what).collect()
@@ -105,7 +105,9 @@ pub fn golden(counts: &[Counted], design: &str) -> String {
             .collect();
         (!told.is_empty()).then(|| format!(" {name}: {}.", list(&told)))
     };
-    let golden = say("Golden pairs", of("golden"));
+    // What has no other side is not a pair.
+    let pairs = of("golden").iter().all(|count| count.kind == "patch");
+    let golden = say(if pairs { "Golden pairs" } else { "Right before" }, of("golden"));
     golden.or_else(|| say("Used", of("used"))).unwrap_or_default()
 }
 
@@ -137,6 +139,8 @@ mod tests {
         };
         assert_eq!(golden(&[count("", "golden", 180), count("", "used", 170)], "cross"), " Golden pairs: 180 of 200.");
         assert_eq!(golden(&[count("", "used", 170)], "cross"), " Used: 170 of 200.");
+        let alone = Counted { kind: "knockout".into(), ..count("", "golden", 180) };
+        assert_eq!(golden(&[alone], "cross"), " Right before: 180 of 200.");
         assert_eq!(golden(&[], "cross"), "");
         let both = [count("a", "golden", 180), count("b", "golden", 20)];
         assert_eq!(golden(&both, "cross"), " Golden pairs: 180 of 200 a and 20 of 200 b.");

@@ -63,6 +63,8 @@ pub enum Mark {
 pub const CHANCE: Pen = Pen::dashed(AXIS, 1.0, 4.0, 3.0);
 /// How much of a line's own colour its interval shows.
 const INTERVAL: f64 = 0.20;
+/// Half the width of a lone point's band at most.
+const LONE: f64 = 18.0;
 
 impl Draw for Lines {
     fn draw(&self, canvas: &mut Canvas, area: Area) {
@@ -106,7 +108,7 @@ impl Band {
                 BandLook::Filled(color) => fill(canvas, plot, &ends, color),
                 BandLook::Edges(pen) if !ends.is_empty() => {
                     let edge = |pick: fn((f64, f64)) -> f64| -> Vec<Point> {
-                        widened(&ends).map(|(x, range)| plot.at(x, pick(range))).collect()
+                        widened(&ends, plot).map(|(x, range)| plot.at(x, pick(range))).collect()
                     };
                     canvas.line(&edge(|range| range.0), pen);
                     canvas.line(&edge(|range| range.1), pen);
@@ -152,16 +154,18 @@ impl Series {
     }
 }
 
-/// A lone point has no width to show a band in, so it gets a third of a layer to each side.
-fn widened(ends: &[(f64, (f64, f64))]) -> impl Iterator<Item = (f64, (f64, f64))> {
+/// A lone point has no width to show a band in, so it gets a third of a layer to each side, or as much as [`LONE`].
+fn widened<'a>(ends: &'a [(f64, (f64, f64))], plot: &Plot) -> impl Iterator<Item = (f64, (f64, f64))> + use<'a> {
     let lone = (ends.len() == 1).then(|| ends[0]);
-    let sides = lone.into_iter().flat_map(|(x, range)| [(x - 0.33, range), (x + 0.33, range)]);
+    let layer = (plot.across(1.0) - plot.across(0.0)).abs().max(f64::MIN_POSITIVE);
+    let half = (LONE / layer).min(0.33);
+    let sides = lone.into_iter().flat_map(move |(x, range)| [(x - half, range), (x + half, range)]);
     sides.chain(ends.iter().copied().filter(move |_| lone.is_none()))
 }
 
 fn fill(canvas: &mut Canvas, plot: &Plot, ends: &[(f64, (f64, f64))], color: Color) {
-    let lower: Vec<Point> = widened(ends).map(|(x, (low, _))| plot.at(x, low)).collect();
-    let upper = widened(ends).map(|(x, (_, high))| plot.at(x, high));
+    let lower: Vec<Point> = widened(ends, plot).map(|(x, (low, _))| plot.at(x, low)).collect();
+    let upper = widened(ends, plot).map(|(x, (_, high))| plot.at(x, high));
     let mut outline: Vec<Point> = upper.collect();
     outline.extend(lower.into_iter().rev());
     if !outline.is_empty() {

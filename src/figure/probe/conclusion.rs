@@ -9,8 +9,15 @@ use super::family::Family;
 use super::rows::{Claim, Measure};
 use super::wording;
 
-/// The controls that decide: they hold everything that gives a label away without the network.
-pub const DECIDING: [&str; 3] = ["control_content", "control_location", "geometry_only"];
+/// The controls that decide: they hold everything that gives a label away without the network. A coordinate *is* geometry, and
+/// is given away by nothing else: whether it can be read is asked of permuted images.
+pub fn deciding(target: &str) -> &'static [&'static str] {
+    match target {
+        "abs_xy" => &["shuffled"],
+        _ => &["control_content", "control_location", "geometry_only"],
+    }
+}
+
 /// Controls that do not decide, but that a reader has to know of where they reach as far.
 const TELLING: [&str; 2] = ["untrained", "pixels"];
 
@@ -54,37 +61,40 @@ pub fn margin(row: &Measure) -> Option<Estimate> {
     })
 }
 
-/// What the claims table says of this probe at the site and group that stand for all, as a sentence; None where it says
-/// nothing.
+/// What the claims table says of this probe at the sites that stand for all, as sentences; None where it says nothing.
 pub fn by_rule(family: &Family) -> Option<String> {
-    let judged = verdicts(&family.claims(), family.axes().len() > 1);
-    (!judged.is_empty()).then(|| format!("By the rule fixed beforehand, at {} this {judged}.", family.site()))
+    let several = family.axes().len() > 1;
+    let judged = |site: &&str| {
+        let judged = verdicts(&family.claims(site), several);
+        (!judged.is_empty()).then(|| format!("at {site} this {judged}"))
+    };
+    let told: Vec<String> = family.sites().iter().filter_map(judged).collect();
+    (!told.is_empty()).then(|| format!("By the rule fixed beforehand, {}.", told.join("; ")))
 }
 
-/// "supports that … [0.41 (0.36 to 0.46)] and refutes that … [its reason]", one part a claim and verdict.
+/// "supports that … and refutes that … (above pixels −0.06 [−0.11, −0.01])", one part a claim and verdict.
 ///
-/// What was not supported comes with the condition that failed: the claim's number may be another, and may look well.
+/// What was not supported comes with the conditions that failed; the table has those of the others.
 pub fn verdicts(claims: &[&Claim], several_axes: bool) -> String {
     let mut told: Vec<(&str, &str, Vec<String>)> = Vec::new();
     for claim in claims {
         let axis = several_axes.then(|| claim.axis.clone());
         let reason = Some(claim.reason.clone()).filter(|reason| claim.verdict != "supported" && !reason.is_empty());
-        let number = reason.or_else(|| claim.number.map(wording::estimate));
-        let number: Vec<String> = axis.into_iter().chain(number).collect();
+        let why: Vec<String> = axis.into_iter().chain(reason).collect();
         let statement = wording::judged(&claim.claim).unwrap_or(&claim.test);
         match told.iter_mut().find(|(verdict, known, _)| *verdict == claim.verdict && *known == statement) {
-            Some((.., numbers)) => numbers.push(number.join(" ")),
-            None => told.push((&claim.verdict, statement, vec![number.join(" ")])),
+            Some((.., known)) => known.push(why.join(": ")),
+            None => told.push((&claim.verdict, statement, vec![why.join(": ")])),
         }
     }
-    let say = |(verdict, statement, numbers): (&str, &str, Vec<String>)| {
+    let say = |(verdict, statement, why): (&str, &str, Vec<String>)| {
         let verb = match verdict {
             "supported" => "supports that",
             "refuted" => "refutes that",
             _ => "leaves undecided whether",
         };
-        let numbers = numbers.into_iter().filter(|number| !number.is_empty()).collect::<Vec<_>>().join("; ");
-        format!("{verb} {statement}{}", if numbers.is_empty() { numbers } else { format!(" [{numbers}]") })
+        let why = why.into_iter().filter(|why| !why.is_empty()).collect::<Vec<_>>().join("; ");
+        format!("{verb} {statement}{}", if why.is_empty() { why } else { format!(" ({why})") })
     };
     wording::list(&told.into_iter().map(say).collect::<Vec<_>>())
 }
@@ -129,9 +139,9 @@ fn by_margins(family: &Family) -> String {
     };
     let several = family.axes().len() > 1;
     let on = |row: &Measure| if several { format!(" ({})", row.axis) } else { String::new() };
-    let deciding: Vec<(&Measure, Estimate, (f64, f64))> =
-        DECIDING.into_iter().flat_map(here).filter_map(with_margin).collect();
-    let ends: Vec<(f64, f64)> = deciding.iter().map(|(.., ends)| *ends).collect();
+    let decided: Vec<(&Measure, Estimate, (f64, f64))> =
+        deciding(family.target).iter().flat_map(|kind| here(kind)).filter_map(with_margin).collect();
+    let ends: Vec<(f64, f64)> = decided.iter().map(|(.., ends)| *ends).collect();
     let lost = here("shift_ordinal").find(|row| {
         let high = row.control.and_then(|control| control.interval).map(|(_, high)| high);
         high.zip(row.chance).is_some_and(|(high, chance)| high <= chance)
@@ -140,7 +150,7 @@ fn by_margins(family: &Family) -> String {
     let end = |(_, _, (low, high)): &&(&Measure, Estimate, (f64, f64))| {
         if verdict == Verdict::Refutes { *high } else { *low }
     };
-    let smallest = deciding.iter().min_by(|a, b| end(a).total_cmp(&end(b)));
+    let smallest = decided.iter().min_by(|a, b| end(a).total_cmp(&end(b)));
     let because = match (lost, smallest) {
         (Some(row), _) => format!(
             "after a shift {} is left by order{}, no more than chance",
@@ -250,16 +260,13 @@ mod tests {
         ];
         let rows = [row("control_content", (0.9, 0.8, 1.0), Some((-0.05, 0.15)))];
         let said = at_site(&Family::all(&rows, &claims)[0]);
-        let expected = "this supports that the slot code is one of absolute positions [0.40 (0.30 to 0.50)] and refutes that the \
-                        slot code is one of order";
+        let expected = "at projector.out this supports that the slot code is one of absolute positions and refutes that the \
+                        slot code is one of order.";
         assert!(said.contains(expected) && !said.contains("undecided"), "{said}");
         let upright =
             Claim { axis: "vertical".into(), reason: "moved objects +0.01".into(), ..claim("slot_ordinal", "refuted") };
         let said = verdicts(&[&claims[1], &upright], true);
-        assert_eq!(
-            said,
-            "refutes that the slot code is one of order [horizontal 0.40 (0.30 to 0.50); vertical moved objects +0.01]"
-        );
+        assert_eq!(said, "refutes that the slot code is one of order (horizontal; vertical: moved objects +0.01)");
     }
 
     #[test]

@@ -53,7 +53,11 @@ pub fn figure(
         let places = slots(&original);
         for variant in variants {
             let of: Vec<&Confused> = of_axis.iter().copied().filter(|count| count.variant == variant).collect();
-            let absolute = if variant == "original" { Vec::new() } else { absolute(&tokens(variant)?, &places) };
+            // Of a layout probe every cell has counts of its own.
+            let of = summed(&of);
+            // Only a slot follows from a place.
+            let by_place = variant != "original" && family.target == "slot";
+            let absolute = if by_place { absolute(&tokens(variant)?, &places) } else { Vec::new() };
             marked |= !absolute.is_empty();
             panels.push(panel(noun(family), axis, variant, &of, &absolute));
         }
@@ -67,20 +71,34 @@ pub fn figure(
     } else {
         ""
     };
+    let shifted = counts.iter().any(|count| count.variant != "original");
+    let (title, sentence) =
+        if shifted { (" under a shift", sentence(family, site)) } else { ("", "No image was shifted.".into()) };
     Ok(Some(Ok(Figure {
         name: format!("probe-{}-confusion", family.name),
-        title: format!("Probe “{}”: true and predicted {} under a shift", family.name, noun(family)),
+        title: format!("Probe “{}”: true and predicted {}{title}", family.name, noun(family)),
         caption: format!(
             "Predictions at {site} for test images, of which the numbers say how many; each row adds up to one. Rows: true by \
-             order, and so framed; columns: predicted.{places} {}",
-            sentence(family, site)
+             order, and so framed; columns: predicted.{places} {sentence}"
         ),
         keys,
         rows: Row::grid(columns, 190.0, panels),
     })))
 }
 
-fn panel(noun: &str, axis: &str, variant: &str, counts: &[&Confused], absolute: &[(i64, i64)]) -> Panel {
+/// The counts of each pair of classes together, in the order of the table.
+fn summed(counts: &[&Confused]) -> Vec<Confused> {
+    let mut sums: Vec<Confused> = Vec::new();
+    for count in counts {
+        match sums.iter_mut().find(|sum| sum.y == count.y && sum.predicted == count.predicted) {
+            Some(sum) => sum.n += count.n,
+            None => sums.push((*count).clone()),
+        }
+    }
+    sums
+}
+
+fn panel(noun: &str, axis: &str, variant: &str, counts: &[Confused], absolute: &[(i64, i64)]) -> Panel {
     let classes = distinct(
         counts.iter().map(|count| count.y.as_str()).chain(counts.iter().map(|count| count.predicted.as_str())),
     );

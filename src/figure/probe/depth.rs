@@ -14,6 +14,8 @@ use super::{conclusion, wording};
 const HEIGHT: f64 = 230.0;
 /// More groups than this, and only the first one's control is drawn.
 const CONTROLLED: usize = 3;
+/// The same probes, asked about other images; every other control is a probe of its own.
+const INPUTS: [&str; 4] = ["blank", "noise", "shift_ordinal", "shift_absolute"];
 /// Which control a group's dotted line is, the first that was made.
 const DOTTED: [&str; 7] =
     ["control_content", "control_location", "geometry_only", "untrained", "pixels", "majority", "shuffled"];
@@ -58,8 +60,12 @@ pub fn figure(family: &Family) -> Result<Figure, Undrawn> {
         if family.splits().len() > 1 {
             figure_rows.push(row(&axes, |axis| splits_panel(family, axis, group)));
         }
-        if !family.kinds(family.control_split()).is_empty() {
-            figure_rows.push(row(&axes, |axis| controls_panel(family, axis, group)));
+        for (title, kinds) in [("on other images", &INPUTS[..]), ("beside its controls", &wording::CONTROLS[..])] {
+            let made =
+                made(family, group, |kind| kinds.contains(&kind) && (kinds == INPUTS || !INPUTS.contains(&kind)));
+            if !made.is_empty() {
+                figure_rows.push(row(&axes, |axis| controls_panel(family, axis, group, title, &made)));
+            }
         }
         caption.push(' ');
         caption.push_str(&conclusion::at_site(family));
@@ -141,15 +147,15 @@ fn splits_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>) {
     (Panel::new(format!("{}: by what was held out", wording::axis(axis)), wording::group(group), body), keys)
 }
 
-fn controls_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>) {
+/// `made`: which controls, on which counterparts; named over all axes, so that the panels share their colours.
+fn controls_panel(family: &Family, axis: &str, group: &str, title: &str, made: &[(&str, &str)]) -> (Panel, Vec<Key>) {
     let split = family.control_split();
     let own = Pen::solid(INK, 2.25);
     let mut keys = vec![Key::new("the probe", Look::Marked(own))];
     let mut lines = Vec::new();
-    // Named over all axes, so that the panels share their colours.
-    for (kind, variant) in made(family, group) {
+    for (kind, variant) in made {
         let mut rows = family.controlled(axis, group, split, kind);
-        rows.retain(|row| row.variant == variant);
+        rows.retain(|row| row.variant == *variant);
         let pen = Pen { dash: Some((5.0, 2.5)), width: 1.75, ..pen(keys.len() - 1) };
         lines.push(series(pen, &rows, |row| row.control, Mark::Bare));
         let shift = variant.strip_prefix("shifted_").map(|pixels| format!(" ({} px)", pixels.replace('-', "−")));
@@ -159,17 +165,17 @@ fn controls_panel(family: &Family, axis: &str, group: &str) -> (Panel, Vec<Key>)
     lines.push(series(own, &values, |row| row.value, Mark::Full));
     keys.push(Key::new("chance", Look::Line(CHANCE)));
     let note = format!("{}, {}", wording::group(group), wording::split(split));
-    (Panel::new(format!("{}: beside its controls", wording::axis(axis)), note, plot(family, &values, lines)), keys)
+    (Panel::new(format!("{}: {title}", wording::axis(axis)), note, plot(family, &values, lines)), keys)
 }
 
 /// Every control of a group on every counterpart of the images, along whichever axis it was made.
-fn made<'a>(family: &Family<'a>, group: &str) -> Vec<(&'a str, &'a str)> {
+fn made<'a>(family: &Family<'a>, group: &str, wanted: impl Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
     let split = family.control_split();
     let of = |kind: &'a str| {
         let rows = family.axes().into_iter().flat_map(move |axis| family.controlled(axis, group, split, kind));
         distinct(rows.map(|row| row.variant.as_str())).into_iter().map(move |variant| (kind, variant))
     };
-    family.kinds(split).into_iter().flat_map(of).collect()
+    family.kinds(split).into_iter().filter(|kind| wanted(kind)).flat_map(of).collect()
 }
 
 fn dotted<'a>(family: &Family<'a>) -> Option<&'a str> {

@@ -26,14 +26,15 @@ pub struct Place<'a> {
     pub site: &'a str,
 }
 
-/// Sites in the order in which they are looked for.
-const SITES: [&str; 3] = ["projector.out", "vision.out", "lm.0.resid"];
+/// Sites in the order in which they are looked for; where none of them has a number, the last that has one.
+const SITES: [&str; 2] = ["projector.out", "vision.out"];
 /// Splits from the one that says most.
 const SPLITS: [&str; 5] = ["held_out_content", "held_out_pair", "random_image", "held_out_position", "cross_setting"];
 const METRICS: [&str; 4] = ["acc", "bal_acc", "r2", "auc"];
-const GROUPS: [&str; 3] = ["objects", "object_1", "last"];
+const GROUPS: [&str; 4] = ["objects", "object_1", "last", "image"];
 const FITS: [&str; 1] = ["standard"];
 
+const LAYOUT: &str = "layout_at_fixed_location";
 /// The row of the number itself.
 const NO_CONTROL: &str = "none";
 /// What the table calls the site of a layer that was chosen without the test images.
@@ -102,7 +103,23 @@ impl<'a> Family<'a> {
 
     /// The site that stands for all where only one can be shown.
     pub fn site(&self) -> &'a str {
-        first_of(&SITES, self.places().iter().map(|place| place.site).collect())
+        let mut sites = self.numbered();
+        sites.reverse();
+        first_of(&SITES, sites)
+    }
+
+    /// That, and the last one of the language model.
+    pub fn sites(&self) -> Vec<&'a str> {
+        let last = self.numbered().last().copied().filter(|site| site.starts_with("lm."));
+        distinct([self.site()].into_iter().chain(last))
+    }
+
+    /// Those at which something could be judged, in the order of depth; all where nothing could.
+    fn numbered(&self) -> Vec<&'a str> {
+        let of = |site: &&str| self.rows.iter().any(|row| row.site == *site && row.value.is_some());
+        let all: Vec<&str> = self.places().into_iter().map(|place| place.site).collect();
+        let numbered: Vec<&str> = all.iter().copied().filter(of).collect();
+        if numbered.is_empty() { all } else { numbered }
     }
 
     /// The number of one group at every site, in the order of depth.
@@ -120,7 +137,9 @@ impl<'a> Family<'a> {
 
     /// The same at every site, one patch after the other.
     pub fn all_cells(&self, axis: &str, split: &str) -> Vec<&'a Measure> {
-        let mut cells = self.own(self.rows.iter().filter(|row| row.cell.is_some()).copied(), axis, split);
+        let cells = || self.rows.iter().filter(|row| row.cell.is_some()).copied();
+        let group = first_of(&GROUPS, distinct(cells().map(|row| row.group.as_str())));
+        let mut cells = self.own(cells().filter(|row| row.group == group), axis, split);
         cells.sort_by_key(|row| row.cell.map(|cell| (cell.row, cell.col, row.depth)));
         cells
     }
@@ -170,12 +189,36 @@ impl<'a> Family<'a> {
         chosen
     }
 
-    /// The claims that were judged at the site and on the group that stand for all.
-    pub fn claims(&self) -> Vec<&'a Claim> {
+    /// The claims that were judged at a site: on the group that stands for all; of a layout on every group, which are so many
+    /// kinds of patches.
+    pub fn claims(&self, site: &str) -> Vec<&'a Claim> {
         let group = self.group().split(MEAN).next().unwrap_or_default();
         // Where every patch has a probe of its own there may be no group at all.
-        let here = |claim: &&&Claim| claim.site == self.site() && (claim.group == group || group.is_empty());
+        let any = group.is_empty() || self.target == LAYOUT;
+        let here = |claim: &&&Claim| claim.site == site && (any || claim.group == group);
         self.claims.iter().filter(here).copied().collect()
+    }
+
+    /// The sites, in the order of depth, at which a claim got each verdict, on the group that stands for all.
+    pub fn course(&self, claim: &str, axis: &str, group: &str, verdict: &str) -> Vec<&'a str> {
+        let judged = |site: &&str| {
+            let here = |one: &&Claim| one.claim == claim && one.axis == axis && one.group == group && one.site == *site;
+            self.claims.iter().any(|one| here(one) && one.verdict == verdict)
+        };
+        self.places().into_iter().map(|place| place.site).filter(judged).collect()
+    }
+
+    /// "vision.0.resid to lm.2.resid, lm.4.resid": sites, those that follow one another as a stretch.
+    pub fn stretches(&self, sites: &[&str]) -> String {
+        let places = self.places();
+        let number = |site: &str| places.iter().position(|place| place.site == site).unwrap_or(usize::MAX);
+        let parts = sites.chunk_by(|a, b| number(b) == number(a).wrapping_add(1));
+        let says = |part: &[&str]| match part {
+            [first, .., last] => format!("{first} to {last}"),
+            [only] => (*only).to_owned(),
+            [] => String::new(),
+        };
+        parts.map(says).collect::<Vec<_>>().join(", ")
     }
 
     /// The claims that hold one tower against another.
@@ -185,7 +228,8 @@ impl<'a> Family<'a> {
 
     /// Test images of the rows, as in "n = 120 images".
     pub fn images(rows: &[&Measure]) -> String {
-        let n = super::super::wording::count_range(rows.iter().filter_map(|row| row.images));
+        let judged = rows.iter().filter(|row| row.value.is_some());
+        let n = super::super::wording::count_range(judged.filter_map(|row| row.images));
         format!("n = {n} test images")
     }
 }
@@ -244,6 +288,7 @@ pub fn depth_axis(places: &[Place]) -> Axis {
 
 #[cfg(test)]
 mod tests {
+    use super::super::synthetic::measure;
     use super::*;
 
     #[test]
@@ -267,6 +312,21 @@ mod tests {
     }
 
     #[test]
+    fn sites_that_follow_one_another_are_a_stretch() {
+        let at = |depth: i64, site: &str| Measure { depth, site: site.into(), ..measure("slot", site, "objects") };
+        let rows: Vec<Measure> = ["vision.0.resid", "vision.1.resid", "projector.out", "lm.0.resid"]
+            .iter()
+            .zip(0..)
+            .map(|(s, d)| at(d, s))
+            .collect();
+        let family = &Family::all(&rows, &[])[0];
+        assert_eq!(
+            family.stretches(&["vision.0.resid", "vision.1.resid", "lm.0.resid"]),
+            "vision.0.resid to vision.1.resid, lm.0.resid"
+        );
+    }
+
+    #[test]
     fn a_few_sites_are_spread_over_depth_around_the_main_one() {
         let sites: Vec<String> = (0..11).map(|site| site.to_string()).collect();
         let sites: Vec<&str> = sites.iter().map(String::as_str).collect();
@@ -279,7 +339,7 @@ mod tests {
     #[test]
     fn what_is_shown_first_does_not_depend_on_the_numbers() {
         assert_eq!(first_of(&SITES, vec!["lm.3.resid", "projector.out"]), "projector.out");
-        assert_eq!(first_of(&SITES, vec!["lm.3.resid", "lm.1.resid"]), "lm.3.resid");
+        assert_eq!(first_of(&SITES, vec!["lm.3.resid", "vision.out"]), "vision.out");
         assert_eq!(
             ranked(&SPLITS, vec!["random_image", "held_out_content", "new"]),
             ["held_out_content", "random_image", "new"]

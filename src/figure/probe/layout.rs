@@ -26,6 +26,7 @@ pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
         return None;
     }
     let (mut panels, mut shown) = (Vec::new(), Vec::new());
+    let columns = axes.iter().map(|axis| sites(family, axis).len()).max().unwrap_or(1).clamp(1, 3);
     for axis in &axes {
         for site in sites(family, axis) {
             let cells = family.cells(axis, split, site);
@@ -33,7 +34,6 @@ pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
             shown.extend(cells);
         }
     }
-    let columns = 3.min(panels.len());
     let stands_for = family.site();
     Some(Ok(Figure {
         name: format!("probe-{}-layout", family.name),

@@ -6,7 +6,7 @@ use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::heatmap::{Cell, Heatmap};
 use super::super::table::Estimate;
 use super::super::theme::{DIVERGING, INK};
-use super::conclusion::{DECIDING, Verdict, margin};
+use super::conclusion::{Verdict, deciding, margin};
 use super::family::{Family, depth_axis};
 use super::wording;
 
@@ -14,7 +14,8 @@ use super::wording;
 /// controls.
 pub fn figure(family: &Family) -> Option<Result<Figure, Undrawn>> {
     let split = family.control_split();
-    let kinds: Vec<&str> = family.kinds(split).into_iter().filter(|kind| DECIDING.contains(kind)).collect();
+    let decide = deciding(family.target);
+    let kinds: Vec<&str> = family.kinds(split).into_iter().filter(|kind| decide.contains(kind)).collect();
     let (axes, groups) = (family.axes(), family.groups());
     if kinds.is_empty() || groups.is_empty() {
         return None;

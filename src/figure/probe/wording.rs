@@ -35,6 +35,8 @@ pub fn group(name: &str) -> String {
     match name {
         "last" => "last token".into(),
         "image" => "whole image".into(),
+        "cell_*" => "fixed cells".into(),
+        "object_*" => "each object".into(),
         other => {
             let plain = other.replace('_', " ");
             plain.strip_prefix("strip minus ").map_or(plain.clone(), |object| format!("strip without {object}"))

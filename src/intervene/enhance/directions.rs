@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, Axis as Dimension, concatenate};
 
-use super::Basis;
+use super::{Basis, Probes};
 use crate::dataset::Axis;
 use crate::error::{Error, Result};
 use crate::intervene::Bench;
@@ -52,7 +52,7 @@ impl Directions {
     }
 
     /// One column a place, in their order.
-    fn of_places(columns: Array2<f64>) -> Self {
+    pub fn of_places(columns: Array2<f64>) -> Self {
         let ordered = &columns.column(0) - &columns.column(columns.ncols() - 1);
         Self { columns, ordered }
     }
@@ -81,12 +81,13 @@ struct Tokens {
 /// Every basis at every site, for every fold and axis that has the images for it.
 ///
 /// # Errors
-/// No annotated objects; fits that did not converge, with the reason.
+/// No annotated objects; fits that did not converge, with the reason; probes of another run that do not fit.
 pub(super) fn fit(
     bench: &Bench<'_>,
     sites: &[Site],
     bases: &[Basis],
     folds: &ImageFolds,
+    probes: Option<&Probes>,
 ) -> Result<BTreeMap<Key, Fitted>> {
     let sightings = Sightings::of(bench, sites, folds)?;
     let tokens = tokens(bench, sites, folds)?;
@@ -103,6 +104,14 @@ pub(super) fn fit(
                 }
                 let seen: Vec<&Sighting> = rows.iter().map(|&row| &sightings.rows[row]).collect();
                 let x = x.select(Dimension(0), &rows);
+                if basis == Basis::File {
+                    let found = probes.map(|probes| probes.of(site, axis, x.ncols())).transpose()?.flatten();
+                    let found = found
+                        .into_iter()
+                        .flat_map(|found| folds.all().into_iter().map(move |fold| (fold, found.clone())));
+                    of_axis.extend(found.map(|(fold, found)| ((fold, axis.word()), (axis, found, None))));
+                    continue;
+                }
                 let of = |labels: &[usize]| directions(basis, &seen, &x, labels, folds, &tokens[&site]);
                 let labels: Vec<usize> = seen.iter().map(|seen| seen.rank).collect();
                 let place = |error: Error| error.within(format!("{} directions at `{site}`", axis.word()));
@@ -171,6 +180,8 @@ fn directions(
         let train = split(fold).train;
         let x = x.select(Dimension(0), &train).mapv(f64::from);
         let found = match basis {
+            // Those of another run were never fitted here.
+            Basis::File => None,
             Basis::Probe | Basis::MeanDifference => {
                 let labels: Vec<usize> = train.iter().map(|&row| labels[row]).collect();
                 class_means(&x, &labels, classes).map(|means| Directions::of_places(means.reversed_axes()))

@@ -7,6 +7,7 @@
 //! Source: Cui et al. (arXiv 2603.22278), "amplification"; their text adds a direction, their code multiplies the component.
 
 mod directions;
+mod file;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use directions::{Directions, Fitted, Key};
+pub use file::ProbeFile;
+use file::Probes;
 
 use super::observe::{ImageFolds, token_sites};
 use super::{Arm, Batch, Bench, Change, Control, Design, Dose, Labels, Region, Role, Source, Step, Unit, Units, steer};
@@ -25,7 +28,7 @@ use crate::processor::{Group, Patch};
 use crate::stats::edit::random::normal;
 use crate::stats::edit::{Degenerate, Edit, Length};
 use crate::stats::seed::rng;
-use crate::study::SitePattern;
+use crate::study::{SitePattern, fingerprint_checkpoint};
 
 /// `design = "enhance"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ pub struct EnhanceSpec {
     pub modes: Vec<Mode>,
     #[serde(default = "probe")]
     pub bases: Vec<Basis>,
+    /// The probes of another run, for `bases = ["file"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<ProbeFile>,
     /// Which tokens.
     #[serde(default = "image")]
     pub scopes: Vec<Region>,
@@ -129,6 +135,8 @@ pub enum Basis {
     Pca,
     /// The widest directions of the objects' means by name: identity instead of place.
     Content,
+    /// The linear probes of another run, whatever they tell apart.
+    File,
 }
 
 impl Basis {
@@ -138,6 +146,7 @@ impl Basis {
             Self::MeanDifference => "mean_difference",
             Self::Pca => "pca",
             Self::Content => "content",
+            Self::File => "file",
         }
     }
 }
@@ -177,6 +186,11 @@ impl EnhanceSpec {
         if let Some(alpha) = self.alphas.iter().chain(&self.random_alphas).find(|alpha| !alpha.is_finite()) {
             return Err(Error::usage(format!("`alphas` holds {alpha}; doses must be finite")));
         }
+        if self.file.is_some() != self.bases.contains(&Basis::File) {
+            return Err(Error::usage("`file` and `bases = [\"file\"]` go together").with_help(
+                "as `file = { path = \"runs/probes/tables/probe_weights.safetensors\", probe = \"slot\" }`",
+            ));
+        }
         match self.scopes.iter().find(|scope| scope.has_text()) {
             None => Ok(()),
             Some(scope) => {
@@ -203,7 +217,11 @@ impl Design for Enhancement {
 
     fn fit(&mut self, bench: &Bench<'_>) -> Result<()> {
         let sites = token_sites(&self.asked.sites, &bench.model.sites())?;
-        self.fitted = directions::fit(bench, &sites, &self.asked.bases, &self.folds)?;
+        let probes = match &self.asked.file {
+            Some(file) => Some(Probes::open(file, &fingerprint_checkpoint(bench.checkpoint)?)?),
+            None => None,
+        };
+        self.fitted = directions::fit(bench, &sites, &self.asked.bases, &self.folds, probes.as_ref())?;
         Ok(())
     }
 

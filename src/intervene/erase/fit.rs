@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, Axis as Dimension};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
+use super::cells::Cells;
 use super::{Concept, EraseSpec, Method};
 use crate::dataset::{Axis, Item};
 use crate::error::{Error, Result};
@@ -247,36 +248,6 @@ fn joined<'a>(mut parts: impl Iterator<Item = &'a Moments>) -> Option<Moments> {
         all.absorb(part);
         all
     }))
-}
-
-/// Sums of every patch's states, by site and fold.
-struct Cells(BTreeMap<(Site, i16), (Array2<f64>, usize)>);
-
-impl Cells {
-    fn sum(bench: &Bench<'_>, sites: &[Site], folds: &ImageFolds) -> Result<Self> {
-        let mut sums: BTreeMap<(Site, i16), (Array2<f64>, usize)> = BTreeMap::new();
-        look(bench, sites, |_, prompt, site, states| {
-            let Some(fold) = folds.of(&prompt.item.image) else { return Ok(()) };
-            let (sum, count) = sums.entry((site, fold)).or_insert_with(|| (Array2::zeros(states.raw_dim()), 0));
-            if sum.dim() != states.dim() {
-                return Err(Error::data(format!("image `{}` has another grid of patches", prompt.item.image))
-                    .with_help("a concept at every patch needs images of one size"));
-            }
-            *sum += states;
-            *count += 1;
-            Ok(())
-        })?;
-        Ok(Self(sums))
-    }
-
-    /// The mean of every patch over the images of the folds that `pick` takes, `[patches, width]`.
-    fn mean(&self, site: Site, pick: impl Fn(i16) -> bool) -> Option<Array2<f64>> {
-        let parts = self.0.iter().filter(|((of, fold), _)| *of == site && pick(*fold)).map(|(_, part)| part);
-        let (sum, count) = parts.fold((None::<Array2<f64>>, 0), |(sum, total), (part, count)| {
-            (Some(sum.map_or_else(|| part.clone(), |sum| sum + part)), total + count)
-        });
-        sum.map(|sum| sum / count as f64)
-    }
 }
 
 type Parts = BTreeMap<(Site, i16, Option<&'static str>), Gathered>;

@@ -14,6 +14,7 @@
 //! An eraser guards against linear readers of its own site alone; norms and later layers may bring a concept back, so
 //! `from = "onwards"` erases after every later layer too.
 
+mod cells;
 mod concept;
 mod fit;
 mod residual;
@@ -196,12 +197,17 @@ impl Design for Erasure {
     }
 
     fn fit(&mut self, bench: &Bench<'_>) -> Result<()> {
+        self.sketch(bench)?;
+        self.decoded = residual::read(self, bench)?;
+        Ok(())
+    }
+
+    fn sketch(&mut self, bench: &Bench<'_>) -> Result<()> {
         let starts = token_sites(&self.asked.sites, &bench.model.sites())?;
         let mut sites: Vec<Site> = starts.iter().flat_map(|&site| self.asked.reached(site, bench.model)).collect();
         sites.sort_unstable();
         sites.dedup();
         self.erasers = fit::fit(bench, &sites, &self.asked, &self.folds)?;
-        self.decoded = residual::read(self, bench)?;
         Ok(())
     }
 

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::{CLIP_LAYOUTS, is_buffer, part};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{Builder, Checkpoint, ParamKeys, Random, Role, Source, field, read_json};
-use crate::model::language::{Llama, LlamaConfig, Sight, Stream};
+use crate::model::language::{Llama, LlamaConfig, Position, Sight, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::vision::{CLIP, VitConfig, VitTower};
 use crate::model::walk::{PROMPT, arrange, splice, start};
-use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage};
+use crate::model::{Hooks, Inputs, Quirks, Site, SiteSpec, VisionLanguage};
 
 /// `config.json` of `model_type: llava`.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +97,9 @@ pub struct Llava {
     pub(crate) language: Llama,
     #[module(skip)]
     config: LlavaConfig,
+    /// Token ids that prompts are padded to on the left; see [`Quirks::padded_to`].
+    #[module(skip)]
+    padded_to: usize,
 }
 
 impl Llava {
@@ -139,7 +142,7 @@ impl Llava {
             activation: config.activation,
         };
         let language = Llama::build(&mut weights.within("language_model"), &config.text)?;
-        let model = Self { tower, projector, language, config: config.clone() };
+        let model = Self { tower, projector, language, config: config.clone(), padded_to: 0 };
         Ok((model, keys))
     }
 
@@ -231,8 +234,30 @@ impl VisionLanguage for Llava {
         let [_, tokens] = inputs.ids.dims();
         let positions: Vec<usize> = (0..tokens).collect();
         let mut stream = self.embed_at(inputs, visual, &positions, PROMPT)?;
+        if self.padded_to > 0 {
+            stream.sight.rotary = self.language.rotary_at(&self.positions(inputs)?);
+        }
         stream.residual = start(stream.residual, hooks)?;
         Ok(stream)
+    }
+
+    fn positions(&self, inputs: &Inputs) -> Result<Vec<Vec<Position>>> {
+        let [_, tokens] = inputs.ids.dims();
+        let of = |(&length, image): (&usize, &Vec<usize>)| {
+            let ids = length - image.len() + usize::from(!image.is_empty());
+            let padding = self.padded_to.saturating_sub(ids);
+            (padding..padding + tokens).map(|at| [at; 3]).collect()
+        };
+        Ok(inputs.lengths.iter().zip(&inputs.image).map(of).collect())
+    }
+
+    fn with_quirks(&self, quirks: Quirks) -> Option<Box<dyn VisionLanguage>> {
+        let mut model = self.clone();
+        if let Some(epsilon) = quirks.epsilon {
+            model.language = model.language.with_epsilon(epsilon);
+        }
+        model.padded_to = quirks.padded_to.unwrap_or_default();
+        Some(Box::new(model))
     }
 
     fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {

@@ -97,6 +97,17 @@ impl Llama {
         Ok(Self { embedding, blocks, norm, head, config: config.clone() })
     }
 
+    /// The same decoder with another epsilon in every norm.
+    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.config.epsilon = epsilon;
+        self.norm.epsilon = epsilon;
+        for block in &mut self.blocks {
+            block.norm1.epsilon = epsilon;
+            block.norm2.epsilon = epsilon;
+        }
+        self
+    }
+
     pub fn config(&self) -> &LlamaConfig {
         &self.config
     }

@@ -1,7 +1,8 @@
 //! What flows through a decoder: the residual stream and everything the blocks need beside it.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::error::{Error, Result};
 use crate::model::layers::{KeyValue, Mask, Rotary};
 
 /// The residual stream on its way through the blocks.
@@ -35,6 +36,21 @@ impl Sight {
         };
         Self { rotary: self.rotary.select(rows), mask }
     }
+
+    /// What the last position sees, `seen` keys before itself, for `times` of it side by side.
+    fn again(&self, seen: usize, times: usize, device: &Device) -> Self {
+        let mask = match (&self.mask, Mask::side_by_side(seen, times, device)) {
+            // What lies outside its window stays outside.
+            (Mask::Hidden(mask), Mask::Hidden(beside)) => {
+                let before = mask.as_ref().clone().narrow(2, seen, 1).narrow(3, 0, seen).repeat_dim(2, times);
+                let items = before.dims()[0];
+                let copies = beside.narrow(3, seen, times).repeat_dim(0, items);
+                Mask::Hidden(Box::new(Tensor::cat(vec![before, copies], 3)))
+            }
+            (_, beside) => beside,
+        };
+        Self { rotary: self.rotary.repeated(seen, times), mask }
+    }
 }
 
 impl Stream {
@@ -49,6 +65,27 @@ impl Stream {
             lengths: rows.iter().map(|&row| self.lengths[row]).collect(),
             past: Vec::new(),
         }
+    }
+
+    /// The last position of prompts of one length, `times` times side by side, `[batch, times, width]`, after everything
+    /// before it, whose keys and values `past` holds (of the whole prompt; its last position is left out). Each of the rows
+    /// is the prompt's last one once more: what is done to one of them, the others do not see.
+    ///
+    /// # Errors
+    /// Prompts of different lengths.
+    pub fn last_again(&self, past: &[Option<KeyValue>], times: usize) -> Result<Self> {
+        let [batch, tokens, _] = self.residual.dims();
+        if self.lengths.iter().any(|&length| length != tokens) {
+            return Err(Error::data("prompts of different lengths have their last position in different places"));
+        }
+        let seen = tokens.saturating_sub(1);
+        Ok(Self {
+            residual: self.residual.clone().narrow(1, seen, 1).repeat_dim(1, times),
+            sight: self.sight.again(seen, times, &self.residual.device()),
+            near: self.near.as_ref().map(|near| near.again(seen, times, &self.residual.device())),
+            lengths: vec![times; batch],
+            past: past.iter().map(|layer| layer.as_ref().map(|known| known.first(seen))).collect(),
+        })
     }
 
     /// The residual of each item's last position, `[batch, 1, width]`.

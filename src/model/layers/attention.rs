@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, RmsNorm};
-use burn::tensor::{Bool, Device, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
 use super::{Rotary, Windows};
 use crate::error::Result;
@@ -47,6 +47,14 @@ impl Mask {
         let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k > seen + q)).collect();
         Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
     }
+
+    /// The mask of `tokens` queries that each continue the same `seen` positions: they see those and themselves, but not one
+    /// another, `[1, 1, tokens, seen + tokens]`.
+    pub fn side_by_side(seen: usize, tokens: usize, device: &Device) -> Self {
+        let keys = seen + tokens;
+        let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k >= seen && k != seen + q)).collect();
+        Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
+    }
 }
 
 /// Where hooks look into one attention layer, and how long each item of the batch is.
@@ -69,6 +77,20 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
+    /// The first `count` positions, `[batch, kv_heads, count, head_dim]`.
+    pub fn first(&self, count: usize) -> Self {
+        let cut = |x: &Tensor<4>| x.clone().narrow(2, 0, count);
+        Self { key: cut(&self.key), value: cut(&self.value) }
+    }
+
+    /// These positions of one item of the batch, `[1, kv_heads, positions, head_dim]`.
+    pub fn of(&self, item: usize, positions: &[usize]) -> Self {
+        let index: Vec<i64> = positions.iter().map(|&at| at as i64).collect();
+        let index: Tensor<1, Int> = Tensor::from_data(index.as_slice(), &self.key.device());
+        let pick = |x: &Tensor<4>| x.clone().narrow(0, item, 1).select(2, index.clone());
+        Self { key: pick(&self.key), value: pick(&self.value) }
+    }
+
     /// The same positions for `times` continuations of each item, `[batch * times, kv_heads, tokens, head_dim]`.
     pub fn shared_by(self, times: usize) -> Self {
         let share = |x: Tensor<4>| {

@@ -83,6 +83,12 @@ impl Rotary {
         }
     }
 
+    /// The angles of one position, for `times` tokens that all stand there.
+    pub fn repeated(&self, position: usize, times: usize) -> Self {
+        let repeat = |x: &Tensor<4>| x.clone().narrow(2, position, 1).repeat_dim(2, times);
+        Self { cos: repeat(&self.cos), sin: repeat(&self.sin) }
+    }
+
     /// Turns queries or keys, `[batch, heads, tokens, head_dim]`.
     pub fn turn(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, _, head_dim] = x.dims();

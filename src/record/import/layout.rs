@@ -174,7 +174,7 @@ impl Dump {
 }
 
 /// serde's message, with the nearest key where one is unknown.
-fn explain(error: &serde_json::Error) -> Error {
+pub(super) fn explain(error: &serde_json::Error) -> Error {
     let message = error.to_string();
     let unknown =
         message.strip_prefix("unknown field ").map(|rest| rest.split('`').skip(1).step_by(2).collect::<Vec<_>>());

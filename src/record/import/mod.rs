@@ -9,6 +9,7 @@
 
 mod layout;
 mod preprocess;
+mod replay;
 mod scoring;
 mod tensors;
 
@@ -19,17 +20,21 @@ use std::sync::atomic::AtomicBool;
 pub use scoring::Scoring;
 
 use self::layout::Dump;
+use self::replay::Replay;
+use super::frame_file::write_frames;
 use super::plan::{ItemSize, Plan};
 use super::progress::Bar;
 use super::recorded::Recorded;
 use super::run::{BadItems, Job};
 use super::shares::{Columns, reduce_layer};
 use crate::analysis::Params;
+use crate::analysis::scaling::{GateSpec, published};
 use crate::dataset::Item;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::intervene::{Alpha, scaling_frame};
 use crate::processor::Coverage;
 use crate::study::{
-    CheckpointIdentity, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
+    CheckpointIdentity, Compat, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
     Progress, Recording, RunFolder, Study,
 };
 
@@ -56,8 +61,18 @@ impl Import {
     /// # Errors
     /// Anything about the files that does not fit, by file, line, item and key; a folder that holds another run.
     pub fn into_run(self, root: &Path, stop: &AtomicBool, bar: Bar) -> Result<RunFolder> {
+        if let Some(replay) = Replay::find(&self.path)? {
+            return self.answers(&replay, root, stop, bar);
+        }
         let dump = Dump::read(&self.path)?;
-        let manifest = self.manifest(&dump)?;
+        let manifest = self.manifest(&From {
+            name: &dump.name(),
+            path: &dump.path,
+            model: dump.model(),
+            blake3: dump.fingerprint()?,
+            items: dump.items.len(),
+            notes: dump.notes(),
+        });
         let (folder, progress) = RunFolder::prepare(root, &manifest, Existing::Resume)?;
         if progress != Progress::Recorded {
             let objects = dump.items.iter().map(|item| item.objects.len()).max().unwrap_or(0);
@@ -80,6 +95,41 @@ impl Import {
         Ok(folder)
     }
 
+    /// Answers alone: the items frame and the scaling frame.
+    fn answers(&self, replay: &Replay, root: &Path, stop: &AtomicBool, bar: Bar) -> Result<RunFolder> {
+        let from = From {
+            name: &replay.name,
+            path: &replay.path,
+            model: replay.model(),
+            blake3: replay.fingerprint(),
+            items: replay.items.len(),
+            notes: replay.notes(),
+        };
+        let mut manifest = self.manifest(&from);
+        let analysis = &mut manifest.study.analysis;
+        if let Some((_, [low, high, threshold])) = published::gate(&replay.name).filter(|_| self.study.is_none()) {
+            let alpha = |value| Alpha::new(value).map_err(Error::data);
+            analysis.gate.push(GateSpec::published(alpha(low)?, alpha(high)?, threshold));
+        }
+        let (folder, progress) = RunFolder::prepare(root, &manifest, Existing::Resume)?;
+        if progress != Progress::Recorded {
+            // The items come last: they say that the recording is whole.
+            write_frames(&folder.frame("scaling"), std::iter::once(scaling_frame(&replay.rows()?)))?;
+            let job = Job {
+                items: &replay.items,
+                plan: Plan::new(replay.items.len(), BATCH, 0, ItemSize::default(), Vec::new()),
+                folder: &folder,
+                bad_items: self.bad_items,
+                stop,
+                resume: self.command.clone(),
+                bar,
+            };
+            let read = |item: &Item| replay.recorded(item, self.scoring);
+            job.record(read, |batch| Ok(batch.iter().map(|(_, recorded)| recorded.clone()).collect()))?;
+        }
+        Ok(folder)
+    }
+
     /// The size of the first item that can be read; the others must be like it.
     fn size(&self, dump: &Dump) -> Result<ItemSize> {
         let mut first_error = None;
@@ -96,9 +146,10 @@ impl Import {
         first_error.map_or_else(|| Ok(ItemSize::default()), Err)
     }
 
-    fn study(&self, name: &str, dump: &Dump) -> Study {
-        let model = ModelChoice { path: dump.model() };
-        let dataset = DatasetChoice::of(&dump.path.display().to_string());
+    fn study(&self, from: &From<'_>) -> Study {
+        let name = from.name;
+        let model = ModelChoice { path: from.model.clone() };
+        let dataset = DatasetChoice::of(&from.path.display().to_string());
         match &self.study {
             Some(study) => Study { model, dataset, intervene: Vec::new(), ..study.clone() },
             None => Study {
@@ -114,24 +165,43 @@ impl Import {
         }
     }
 
-    fn manifest(&self, dump: &Dump) -> Result<Manifest> {
-        let name = dump.name();
-        Ok(Manifest {
+    fn manifest(&self, from: &From<'_>) -> Manifest {
+        let mut study = self.study(from);
+        study.analysis.compat = study.analysis.compat.or(match self.scoring {
+            Scoring::Words => None,
+            Scoring::AdaptVis => Some(Compat::Adaptvis),
+        });
+        Manifest {
             vlmscope: env!("CARGO_PKG_VERSION").into(),
             command: self.command.clone(),
             device: "elsewhere".into(),
-            study: self.study(&name, dump),
-            dataset: DatasetIdentity { name, blake3: dump.fingerprint()?, items: dump.items.len(), notes: Vec::new() },
-            model: CheckpointIdentity { path: dump.model(), blake3: None },
+            study,
+            dataset: DatasetIdentity {
+                name: from.name.into(),
+                blake3: from.blake3.clone(),
+                items: from.items,
+                notes: Vec::new(),
+            },
+            model: CheckpointIdentity { path: from.model.clone(), blake3: None },
             notes: Vec::new(),
             import: Some(ImportIdentity {
-                path: dump.path.display().to_string(),
+                path: from.path.display().to_string(),
                 scoring: self.scoring.name().into(),
                 images: self.images.as_ref().map(|images| images.display().to_string()),
-                notes: dump.notes(),
+                notes: from.notes.clone(),
             }),
-        })
+        }
     }
+}
+
+/// What a recording from elsewhere says of itself.
+struct From<'a> {
+    name: &'a str,
+    path: &'a Path,
+    model: String,
+    blake3: String,
+    items: usize,
+    notes: Vec<String>,
 }
 
 /// One item's rows: softmax where logits were recorded, shares, the row over the grid, and the scored answer.

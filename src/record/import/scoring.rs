@@ -1,5 +1,7 @@
 //! Text that a model wrote to an answer, right or wrong.
 
+use serde_json::{Map, Value};
+
 use super::layout::Record;
 use crate::analysis::scoring::Rule;
 use crate::analysis::scoring::rule::find_words;
@@ -8,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::record::Answer;
 
 /// The scaling of attention whose answer counts: the untouched model's.
-const UNTOUCHED: &str = "1.0";
+pub(super) const UNTOUCHED: &str = "1.0";
 
 /// When a text counts as right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,21 +41,28 @@ impl Scoring {
     /// The answer of the untouched model.
     pub(super) fn answer(self, item: &Item, record: &Record) -> Result<Answer> {
         let text = text(record)?;
-        let gold = &item.options[item.gold];
-        let correct = self.is_right(text, gold);
-        let first_named = || {
-            let named = item.options.iter().filter_map(|option| Some((find_words(text, option)?, option)));
-            named.min_by_key(|(at, _)| *at).map(|(_, option)| option)
-        };
-        let chosen = if correct { Some(gold) } else { first_named() };
+        let (chosen, correct) = chosen(self, item, text);
         Ok(Answer {
-            text: chosen.map_or(text, String::as_str).to_string(),
+            text: chosen,
             generated: Some(text.to_string()),
             p_options: probabilities(record)?,
             confidence: record.confidence,
             correct,
         })
     }
+}
+
+/// The option that a text answers with (the right one, if it counts as right; else the first that it names; else the text
+/// itself), and whether it is right.
+pub(super) fn chosen(scoring: Scoring, item: &Item, text: &str) -> (String, bool) {
+    let gold = &item.options[item.gold];
+    let correct = scoring.is_right(text, gold);
+    let first_named = || {
+        let named = item.options.iter().filter_map(|option| Some((find_words(text, option)?, option)));
+        named.min_by_key(|(at, _)| *at).map(|(_, option)| option)
+    };
+    let option = if correct { Some(gold) } else { first_named() };
+    (option.map_or(text, String::as_str).to_string(), correct)
 }
 
 /// `answer`, or of `answers` the one at 1.0.
@@ -67,14 +76,23 @@ fn text(record: &Record) -> Result<&str> {
 
 /// Probabilities in the order of the options.
 fn probabilities(record: &Record) -> Result<Option<Vec<f32>>> {
-    let Some(given) = &record.option_probabilities else { return Ok(None) };
+    let options = &record.options;
+    record.option_probabilities.as_ref().map(|given| in_order_of(options, given)).transpose()
+}
+
+/// Probabilities in the order of an item's options.
+pub(super) fn in_order(item: &Item, given: &Map<String, Value>) -> Result<Vec<f32>> {
+    in_order_of(&item.options, given)
+}
+
+fn in_order_of(options: &[String], given: &Map<String, Value>) -> Result<Vec<f32>> {
     let of = |option: &String| {
         let value = given.iter().find(|(name, _)| name.eq_ignore_ascii_case(option)).and_then(|(_, p)| p.as_f64());
         value
             .map(|p| p as f32)
             .ok_or_else(|| Error::data(format!("`option_probabilities` has no number for `{option}`")))
     };
-    record.options.iter().map(of).collect::<Result<_>>().map(Some)
+    options.iter().map(of).collect()
 }
 
 #[cfg(test)]

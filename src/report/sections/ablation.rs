@@ -76,7 +76,13 @@ fn groups(design: &Pick) -> Option<(String, String)> {
 fn edges(design: &Pick) -> (String, String) {
     let all = design.real().measure("relative_change");
     let (said, count) = knockout::needed(&all);
-    (format!("{count} of {} edges of attention are needed.", all.distinct(|row| &row.edge).len()), said)
+    (
+        format!(
+            "Without any of {count} of {} edges of attention the right answer loses.",
+            all.distinct(|row| &row.edge).len()
+        ),
+        said,
+    )
 }
 
 fn findings(ablated: &Pick) -> Vec<Headline> {

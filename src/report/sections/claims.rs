@@ -61,7 +61,7 @@ fn of_probes(run: &Run) -> Result<Vec<Judged>> {
     };
     let of = |family: &Family| {
         let several = family.axes().len() > 1;
-        family.claims().into_iter().filter_map(|claim| judged(claim, several)).collect::<Vec<_>>()
+        family.claims(family.site()).into_iter().filter_map(|claim| judged(claim, several)).collect::<Vec<_>>()
     };
     Ok(families.iter().flat_map(of).collect())
 }

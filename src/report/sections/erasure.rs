@@ -3,8 +3,8 @@
 use super::super::section::{Content, Run, Section, Verdict};
 use crate::error::Result;
 use crate::figure::effect::pick::Pick;
-use crate::figure::effect::rows::{Counted, Measured};
-use crate::figure::effect::{erase, erasures, wording};
+use crate::figure::effect::rows::{Counted, Decoded, Measured};
+use crate::figure::effect::{decoded, dissociation, erase, erasures, wording};
 use crate::figure::rows::Headline;
 
 pub const SECTION: Section = Section { title: "Erasure", tables: &["effects"], read };
@@ -16,12 +16,15 @@ fn read(run: &Run) -> Result<Option<Content>> {
     if erased.is_empty() {
         return Ok(None);
     }
-    let real = erased.real();
+    let (real, found) = (erased.real(), Decoded::read(run.folder)?);
     let told = erased.designs().into_iter().map(|design| format!("“{design}”: {}", erase::told(&real.design(design))));
+    let told = told.chain(dissociation::found(&real)).chain(decoded::found(&found));
+    let mut drawings = erasures(&all, &Counted::read(run.folder)?);
+    drawings.extend(decoded::figures(&found));
     Ok(Some(Content {
         verdict: Verdict { short: short(&real), long: told.collect::<Vec<_>>().join(" ") },
         lead: Vec::new(),
-        drawings: erasures(&all, &Counted::read(run.folder)?),
+        drawings,
         findings: real.measure("net").rows().iter().map(|row| finding(&real, row)).collect(),
         limits: LIMITS.to_vec(),
     }))
@@ -58,7 +61,9 @@ fn finding(real: &Pick, row: &Measured) -> Headline {
     }
 }
 
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 5] = [
+    "Readers are fitted anew after erasing: that one finds nothing at a site does not say that nothing is there, only that it \
+     is not written where such a reader looks.",
     "An eraser guards against linear readers of its own site. What later layers rebuild, or read otherwise, it leaves.",
     "That answers survive may mean that the concept is not used, or that another path carries it as well; that they suffer may \
      be due to what covaries with the concept.",

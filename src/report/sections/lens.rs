@@ -15,10 +15,10 @@ fn read(run: &Run) -> Result<Option<Content>> {
     }
     let settled = lens::settled(&rows);
     let short = settled.first().map_or("No item was answered rightly.".into(), |first| {
-        format!("{}.", first.split(',').next().unwrap_or_default().trim_end_matches('.'))
+        format!("{}.", first.split(';').next().unwrap_or_default().trim_end_matches('.'))
     });
     Ok(Some(Content {
-        verdict: Verdict { short, long: wording::list(&settled) },
+        verdict: Verdict { short, long: settled.join(" ") },
         lead: Vec::new(),
         drawings: lenses(&rows, &cells),
         findings: rows.iter().filter(|row| row.measure == "commitment").map(finding).collect(),

@@ -9,6 +9,7 @@ mod erasure;
 mod lens;
 mod patching;
 mod probes;
+mod scaling;
 
 use super::section::Section;
 
@@ -16,6 +17,7 @@ use super::section::Section;
 pub const SECTIONS: &[Section] = &[
     claims::SECTION,
     attention_location::SECTION,
+    scaling::SECTION,
     probes::SECTION,
     patching::SECTION,
     ablation::SECTION,

@@ -54,7 +54,11 @@ fn verdict(starts: &[Pick]) -> Verdict {
         None => "Whether objects’ tokens suffice where the language model begins is undecided.",
     };
     let random = value(start, "random_as_strip").or(value(start, "random_background"));
-    let spread = match value(start, "strip_minus_object").zip(random).and_then(|(one, other)| beyond(one, other)) {
+    let strips = value(start, "strip_minus_object");
+    let little = strips.and_then(|of| against(of, 0.5)) == Some(std::cmp::Ordering::Less);
+    let spread = match strips.zip(random).and_then(|(one, other)| beyond(one, other)) {
+        Some((low, _)) if little && low <= 0.0 => " Background beside them does not, nor more than elsewhere.",
+        Some(_) if little => " Background beside them carries more than elsewhere, but does not suffice.",
         Some((low, _)) if low > 0.0 => " Background beside them carries more than background elsewhere.",
         Some((_, high)) if high <= 0.0 => " Background beside them carries no more than background elsewhere.",
         Some(_) => " Whether background beside them carries more than background elsewhere is undecided.",

@@ -3,7 +3,6 @@
 use super::super::section::{Content, Run, Section, Verdict};
 use crate::error::Result;
 use crate::figure::probe;
-use crate::figure::probe::conclusion::verdicts;
 use crate::figure::probe::family::Family;
 use crate::figure::probe::rows::{Claim, Measure};
 use crate::figure::probe::wording;
@@ -24,12 +23,12 @@ fn read(run: &Run) -> Result<Option<Content>> {
     }))
 }
 
-/// The claims of a probe that a report opens with: at the site that stands for all, and between towers.
+/// The claims of a probe that a report opens with: at the sites that stand for all, and between towers.
 fn claims<'a>(family: &Family<'a>) -> Vec<&'a Claim> {
-    family.claims().into_iter().chain(family.comparisons()).collect()
+    family.sites().into_iter().flat_map(|site| family.claims(site)).chain(family.comparisons()).collect()
 }
 
-/// The verdicts of the claims table, as they are.
+/// How many claims went which way, and which ones: the table below says by how much and against what.
 fn verdict(families: &[Family]) -> Verdict {
     let all: Vec<&Claim> = families.iter().flat_map(claims).collect();
     if all.is_empty() {
@@ -43,24 +42,77 @@ fn verdict(families: &[Family]) -> Verdict {
         of("refuted"),
         of("undecided")
     );
-    let told = families.iter().filter(|family| !claims(family).is_empty()).map(|family| {
-        let several = family.axes().len() > 1;
-        format!("Probe “{}” at {} {}.", family.name, family.site(), verdicts(&claims(family), several))
-    });
-    Verdict { short, long: told.collect::<Vec<_>>().join(" ") }
+    let supported: Vec<String> = families.iter().filter_map(supported).collect();
+    let long = match supported.is_empty() {
+        true => "None is supported.".into(),
+        false => format!("Supported are, by probe: {}", supported.join(" ")),
+    };
+    Verdict { short, long }
 }
 
-/// A line a claim: what was tried, what came out, and why that is so.
+/// Which claims hold, and at which sites of all.
+fn supported(family: &Family) -> Option<String> {
+    let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+    for claim in distinct(family) {
+        let sites = family.course(&claim.claim, &claim.axis, &claim.group, SUPPORTED);
+        let place = match claim.site.as_str() {
+            CHOSEN if claim.verdict == SUPPORTED => claim.axis.clone(),
+            CHOSEN => continue,
+            _ if sites.is_empty() => continue,
+            _ => format!("{}: {}", claim.axis, family.stretches(&sites)),
+        };
+        let statement = wording::judged(&claim.claim).unwrap_or(&claim.test);
+        match said.iter_mut().find(|(known, _)| *known == statement) {
+            Some((_, places)) => places.push(place),
+            None => said.push((statement, vec![place])),
+        }
+    }
+    let said: Vec<String> =
+        said.into_iter().map(|(statement, places)| format!("{statement} ({})", places.join("; "))).collect();
+    (!said.is_empty()).then(|| format!("“{}”: {}.", family.name, said.join("; ")))
+}
+
+const SUPPORTED: &str = "supported";
+/// What the table calls the site of a layer that was chosen without the test images.
+const CHOSEN: &str = "chosen";
+
+/// Every claim once, as it was judged at the first of the sites that stand for all.
+fn distinct<'a>(family: &Family<'a>) -> Vec<&'a Claim> {
+    let mut known: Vec<&Claim> = Vec::new();
+    for claim in claims(family) {
+        let same = |other: &&Claim| {
+            (&other.claim, &other.axis, &other.group) == (&claim.claim, &claim.axis, &claim.group)
+                && (other.site == CHOSEN) == (claim.site == CHOSEN)
+        };
+        if !known.iter().any(same) {
+            known.push(claim);
+        }
+    }
+    known
+}
+
+/// A line a claim: which test, what came out at which sites, and why at the one that stands for all.
 fn lead(family: &Family) -> Vec<(String, String)> {
     let line = |claim: &Claim| {
-        let number = claim.number.map_or("undefined".into(), wording::estimate);
-        let label = format!("{}, {} ({})", claim.claim.replace('_', " "), family.name, claim.axis);
-        (
-            label,
-            format!("{}: {} at {}, {}: {number}; {}", claim.verdict, claim.test, claim.site, claim.group, claim.reason),
-        )
+        let label = format!(
+            "{}, {} ({}, {})",
+            claim.claim.replace('_', " "),
+            family.name,
+            claim.axis,
+            wording::group(&claim.group)
+        );
+        let course: Vec<String> = [SUPPORTED, "refuted", "undecided"]
+            .into_iter()
+            .filter_map(|verdict| {
+                let sites = family.course(&claim.claim, &claim.axis, &claim.group, verdict);
+                (!sites.is_empty()).then(|| format!("{verdict} at {}", family.stretches(&sites)))
+            })
+            .collect();
+        let course = if course.is_empty() { claim.verdict.clone() } else { course.join("; ") };
+        let at = if claim.site == CHOSEN { String::new() } else { format!("At {}: ", claim.site) };
+        (label, format!("{}: {course}. {at}{}", claim.test, claim.reason))
     };
-    claims(family).into_iter().map(line).collect()
+    distinct(family).into_iter().map(line).collect()
 }
 
 /// The number of each group at the site that stands for all, with every control; and that of the chosen layers.

@@ -26,6 +26,7 @@
 //! [`Fit::Paper`]; Hewitt and Liang (2019), Voita and Titov (2020) for the controls.
 
 mod centroid;
+mod columns;
 mod control;
 mod cross_validation;
 mod design;

@@ -7,6 +7,7 @@
 use faer::Mat;
 
 use super::Undefined;
+use super::columns::{add, dot, scale_and_add, scale_rows};
 use super::softmax::Problem;
 
 const STEPS: usize = 100;
@@ -29,7 +30,9 @@ pub(super) fn minimise(problem: &Problem, start: Mat<f64>) -> Result<Mat<f64>, U
         let slope = dot(&direction, &gradient);
         let mut step = 1.0;
         loop {
-            let (next_logits, next) = (&logits + &along * faer::Scale(step), &w + &direction * faer::Scale(step));
+            let (mut next_logits, mut next) = (logits.clone(), w.clone());
+            add(&mut next_logits, step, &along);
+            add(&mut next, step, &direction);
             let (next_p, lower) = problem.evaluate(&next_logits, &next);
             // Close to the optimum the objective falls by less than it is rounded to.
             if lower <= objective + 1e-4 * step * slope + 1e-13 * objective.abs() {
@@ -47,12 +50,13 @@ pub(super) fn minimise(problem: &Problem, start: Mat<f64>) -> Result<Mat<f64>, U
 
 /// `-H^-1 g`, the more exact the smaller the gradient, so that the steps converge faster than linearly.
 fn direction(problem: &Problem, p: &Mat<f64>, gradient: &Mat<f64>, norm: f64) -> Mat<f64> {
-    let diagonal = diagonal(problem, p);
-    let scaled =
-        |residual: &Mat<f64>| Mat::from_fn(residual.nrows(), residual.ncols(), |i, j| residual[(i, j)] / diagonal[i]);
+    let inverse: Vec<f64> = diagonal(problem, p).into_iter().map(f64::recip).collect();
     let mut solution = Mat::zeros(gradient.nrows(), gradient.ncols());
-    let mut residual = gradient * faer::Scale(-1.0);
-    let mut search = scaled(&residual);
+    let mut residual = Mat::zeros(gradient.nrows(), gradient.ncols());
+    add(&mut residual, -1.0, gradient);
+    let mut towards = residual.clone();
+    scale_rows(&mut towards, &residual, &inverse);
+    let mut search = towards.clone();
     let mut squared = dot(&residual, &search);
     let wanted = squared * norm.min(0.01);
     for _ in 0..CONJUGATE_STEPS {
@@ -63,13 +67,12 @@ fn direction(problem: &Problem, p: &Mat<f64>, gradient: &Mat<f64>, norm: f64) ->
         }
         add(&mut solution, length, &search);
         add(&mut residual, -length, &curved);
-        let towards = scaled(&residual);
+        scale_rows(&mut towards, &residual, &inverse);
         let next = dot(&residual, &towards);
         if next <= wanted {
             break;
         }
-        let keep = next / squared;
-        search = towards + search * faer::Scale(keep);
+        scale_and_add(&mut search, next / squared, &towards);
         squared = next;
     }
     solution
@@ -78,7 +81,7 @@ fn direction(problem: &Problem, p: &Mat<f64>, gradient: &Mat<f64>, norm: f64) ->
 /// The Hessian's diagonal where all rows had the mean curvature.
 fn diagonal(problem: &Problem, p: &Mat<f64>) -> Vec<f64> {
     let n = p.nrows() as f64;
-    let squares: f64 = p.col_iter().map(|column| column.iter().map(|p| p * p).sum::<f64>()).sum();
+    let squares = dot(p, p);
     let curvature = ((1.0 - squares / n) / (problem.classes as f64 - 1.0)).max(1e-6);
     let alpha = problem.alpha();
     problem.spread.iter().map(|spread| curvature * spread + alpha).chain([curvature * n]).collect()
@@ -100,17 +103,4 @@ fn curvature(problem: &Problem, p: &Mat<f64>, v: &Mat<f64>) -> Mat<f64> {
         }
     }
     problem.back(&u, v)
-}
-
-fn add(into: &mut Mat<f64>, factor: f64, other: &Mat<f64>) {
-    for j in 0..into.ncols() {
-        into.col_as_slice_mut(j)
-            .iter_mut()
-            .zip(other.col_as_slice(j))
-            .for_each(|(into, other)| *into += factor * other);
-    }
-}
-
-fn dot(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
-    (0..a.ncols()).map(|j| a.col_as_slice(j).iter().zip(b.col_as_slice(j)).map(|(a, b)| a * b).sum::<f64>()).sum()
 }

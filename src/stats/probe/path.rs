@@ -14,6 +14,9 @@ use super::{Inner, Labels, Probe, Rows, Rule, Undefined, metrics};
 
 /// The standard fit ends where the gradient norm of the mean objective is below this.
 pub(super) const TOLERANCE: f64 = 1e-6;
+/// Fits that only lead to a lambda end here: the mean loss is then within `gradient^2 / (2 lambda)` of its least, 5e-5 nats at the
+/// weakest penalty, far below the standard error that the rule goes by.
+const CHOOSING: f64 = 1e-4;
 
 /// Everything of a fold that does not depend on the labels.
 pub(super) struct Nested<'a> {
@@ -96,7 +99,7 @@ impl<'a> Nested<'a> {
     }
 
     fn problem<'p>(&'p self, labelled: &'p Labelled, lambda: f64) -> Problem<'p> {
-        labelled.problem(&self.design.train, &self.design.spread, lambda)
+        labelled.problem(&self.design.train, &self.design.spread, lambda, TOLERANCE)
     }
 
     fn choose(&self, y: &[usize], classes: usize) -> Result<f64, Undefined> {
@@ -176,7 +179,7 @@ impl<'a> Part<'a> {
 
     /// Loss on the inner test rows at the next lambda.
     fn advance(&mut self, lambda: f64) -> Result<f64, Undefined> {
-        let problem = self.labelled.problem(&self.fold.train, &self.fold.spread, lambda);
+        let problem = self.labelled.problem(&self.fold.train, &self.fold.spread, lambda, CHOOSING);
         let start = self.w.take().unwrap_or_else(|| problem.start());
         // One class only: it is certain, and there is nothing to fit.
         let w = if self.labelled.present.len() < 2 { start } else { problem.minimise(start)? };
@@ -200,8 +203,8 @@ impl Labelled {
         Self { y, present, classes }
     }
 
-    fn problem<'p>(&'p self, rows: &'p Coordinates, spread: &'p [f64], lambda: f64) -> Problem<'p> {
-        Problem { rows, spread, y: &self.y, classes: self.present.len(), lambda, tolerance: TOLERANCE }
+    fn problem<'p>(&'p self, rows: &'p Coordinates, spread: &'p [f64], lambda: f64, tolerance: f64) -> Problem<'p> {
+        Problem { rows, spread, y: &self.y, classes: self.present.len(), lambda, tolerance }
     }
 
     /// Weights of all classes; one that does not occur has the intercept minus infinity, so probability 0.

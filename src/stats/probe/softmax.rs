@@ -20,6 +20,7 @@ use linfa::traits::Fit;
 use linfa_logistic::MultiLogisticRegression;
 use ndarray::{Array1, Array2};
 
+use super::columns::{add, inner, sum};
 use super::design::Coordinates;
 use super::{Undefined, newton};
 
@@ -101,9 +102,10 @@ impl Problem<'_> {
     /// `X^T u + alpha W`, and the column sums of `u` for the intercepts.
     pub fn back(&self, u: &Mat<f64>, w: &Mat<f64>) -> Mat<f64> {
         let axes = self.spread.len();
-        let mut out = w * faer::Scale(self.alpha());
+        let mut out = Mat::zeros(axes + 1, self.classes);
+        add(&mut out, self.alpha(), w);
         for class in 0..self.classes {
-            out[(axes, class)] = u.col_as_slice(class).iter().sum();
+            out[(axes, class)] = sum(u.col_as_slice(class));
         }
         matmul(out.as_mut().subrows_mut(0, axes), Accum::Add, self.rows.xt.as_ref(), u.as_ref(), 1.0, Par::Seq);
         out
@@ -127,7 +129,10 @@ impl Problem<'_> {
         let surprise: f64 =
             divisors.iter().zip(self.y).enumerate().map(|(row, (log, &y))| log - logits[(row, y)]).sum();
         let squares: f64 = (0..self.classes)
-            .map(|class| w.col_as_slice(class)[..self.spread.len()].iter().map(|w| w * w).sum::<f64>())
+            .map(|class| {
+                let weights = &w.col_as_slice(class)[..self.spread.len()];
+                inner(weights, weights)
+            })
             .sum();
         (p, surprise + 0.5 * self.alpha() * squares)
     }
@@ -140,7 +145,10 @@ impl Problem<'_> {
 /// `X W + b`, `[rows, classes]`, of `w` `[axes + 1, classes]`.
 pub(super) fn logits(x: MatRef<f64>, w: &Mat<f64>) -> Mat<f64> {
     let axes = x.ncols();
-    let mut out = Mat::from_fn(x.nrows(), w.ncols(), |_, class| w[(axes, class)]);
+    let mut out = Mat::zeros(x.nrows(), w.ncols());
+    for class in 0..w.ncols() {
+        out.col_as_slice_mut(class).fill(w[(axes, class)]);
+    }
     matmul(out.as_mut(), Accum::Add, x, w.as_ref().subrows(0, axes), 1.0, Par::Seq);
     out
 }

@@ -1,5 +1,6 @@
 //! Made-up tables of interventions in the documented layout, for tests of figures and report.
 
+mod erase;
 mod lens;
 
 use std::fs::{self, File};
@@ -54,11 +55,12 @@ pub const RELATIONS: [&str; 4] = ["left", "right", "above", "below"];
 /// Writes every table.
 pub fn write(run: &Path, shape: Shape) {
     fs::create_dir_all(run.join("tables")).unwrap();
-    let rows = [patches(shape), ablations(), knockouts(shape), enhancements(), erasures(shape)].concat();
+    let rows = [patches(shape), ablations(), knockouts(shape), enhancements(), erase::erasures(shape)].concat();
     save(run, "effects", effects(&rows));
     save(run, "effect_profiles", profiles());
     save(run, "claims", claims());
     save(run, "golden", golden());
+    save(run, "decoded", erase::decoded(shape));
     save(run, "lens", lens::slots(shape));
     save(run, "lens_map", lens::map(shape));
 }
@@ -310,39 +312,6 @@ fn enhancements() -> Vec<Measured> {
                 };
                 add(of, 0.5, false);
             }
-        }
-    }
-    rows
-}
-
-fn erasures(shape: Shape) -> Vec<Measured> {
-    let mut rows = Vec::new();
-    let mut add = |of: Measured, accuracy: f64, draws: i64| {
-        let values = [
-            ("accuracy", accuracy),
-            ("accuracy_before", 0.95),
-            ("above_chance", accuracy - 0.25),
-            ("net", accuracy - 0.95),
-            ("dx_rel", 0.3),
-        ];
-        rows.extend(measured(&of, &values).into_iter().map(|row| Measured {
-            null: (draws > 0).then_some(if row.measure == "net" { (-0.1, 0.0) } else { (0.85, 0.95) }),
-            null_draws: draws,
-            p_null: (draws > 0 && row.measure == "net").then_some(1.0 / (1.0 + draws as f64)),
-            ..row
-        }));
-    };
-    for (depth, (site, slot)) in sites(shape).into_iter().filter(|(site, _)| !site.starts_with("vision")).enumerate() {
-        for (concept, cost) in [("slot", 0.6), ("cell", 0.3)] {
-            let of = Measured { site: site.clone(), slot, basis: concept.into(), ..row("erase", "sites", "leace") };
-            add(of.clone(), 0.95 - cost / (1.0 + 0.3 * depth as f64), 5);
-            add(Measured { control: "shuffled".into(), ..of }, 0.9, 0);
-        }
-    }
-    for (place, concept) in ["slot", "cell", "order", "content"].into_iter().enumerate() {
-        for (more, arm) in ["leace", "orthogonal", "inlp", "oracle"].into_iter().enumerate() {
-            let of = Measured { basis: concept.into(), ..row("erase", "methods", arm) };
-            add(of, 0.4 + 0.12 * place as f64 + 0.03 * more as f64, if arm == "oracle" { 0 } else { 100 });
         }
     }
     rows
