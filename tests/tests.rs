@@ -31,11 +31,11 @@ mod processor;
 mod qwen;
 /// Recording with the bundled model: killed, interrupted, on a full disk, with broken items.
 mod recording;
-/// What each image token shows: rectangles, a dot, the encoder's patches.
-mod views;
 /// Answers recorded elsewhere at several scalings.
 mod replay;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
+/// What each image token shows: rectangles, a dot, the encoder's patches.
+mod views;
 /// The walk: rows on demand, padding, hooks.
 mod walk;
