@@ -1,31 +1,26 @@
-//! The families that are a tower, a connector and a decoder: each equal to `transformers`, each token where the map says, and
-//! the same studies on all of them.
+//! The families that are a tower, a connector and a decoder: each equal to `transformers`, and the same studies on all of them.
 
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use image::{Rgb, RgbImage};
 use serde_json::json;
 use vlmscope::dataset::image_file::open_rgb;
 use vlmscope::error::Result;
 use vlmscope::model::{Effect, Hook, Hooks, Inputs, Rows, Site, VisionLanguage, families};
 use vlmscope::parity::{Reference, Verdict, verify};
-use vlmscope::processor::{Patch, Prepared, Processor};
+use vlmscope::processor::{Prepared, Processor};
 
 use crate::support::program::Place;
 use crate::support::{Copy, fixture};
 
-const QUESTION: &str = "Is the red cube left or right of the ball?";
-const FAMILIES: [&str; 5] = ["gemma3", "idefics3", "llava_next", "paligemma", "internvl"];
-/// The other families' fixtures, for what must hold of all.
-const OTHERS: [&str; 3] = ["llava15", "qwen2_vl", "qwen2_5_vl"];
-const WIDTH: usize = 48;
+pub const QUESTION: &str = "Is the red cube left or right of the ball?";
+pub const FAMILIES: [&str; 5] = ["gemma3", "idefics3", "llava_next", "paligemma", "internvl"];
 
-fn named(family: &str) -> String {
+pub fn named(family: &str) -> String {
     format!("transformers-5.23-{family}")
 }
 
-fn open(family: &str) -> (Box<dyn VisionLanguage>, Processor) {
+pub fn open(family: &str) -> (Box<dyn VisionLanguage>, Processor) {
     let folder = fixture(&named(family));
     (families::open(&folder, &Device::flex()).unwrap(), Processor::open(&folder).unwrap())
 }
@@ -37,12 +32,12 @@ fn verdict(folder: &Path) -> Verdict {
     verify(model.as_ref(), &processor, &reference, Some(&folder.join("input.png")), 1e-4).unwrap()
 }
 
-fn prepared(family: &str, processor: &Processor, question: &str) -> Prepared {
+pub fn prepared(family: &str, processor: &Processor, question: &str) -> Prepared {
     let image = open_rgb(&fixture(&named(family)).join("input.png")).unwrap();
     processor.prepare(&image, question, &[]).unwrap()
 }
 
-fn inputs(items: &[&Prepared]) -> Inputs {
+pub fn inputs(items: &[&Prepared]) -> Inputs {
     Inputs::collate(items, &Device::flex()).unwrap()
 }
 
@@ -122,41 +117,6 @@ fn keys_of_every_release_are_the_same_model() {
     }
 }
 
-/// Every image token is a patch of some view or shows nothing; patches lie in the image, and each in its own place.
-#[test]
-fn every_image_token_knows_what_it_shows() {
-    for family in FAMILIES.into_iter().chain(OTHERS) {
-        let processor = Processor::open(&fixture(&named(family))).unwrap();
-        for (width, height) in [(61, 43), (31, 90), (120, 20), (7, 9), (24, 24)] {
-            let image = RgbImage::from_pixel(width, height, Rgb([90, 120, 150]));
-            let prepared = processor.prepare(&image, QUESTION, &[]).unwrap();
-            let map = &prepared.map;
-            let image_ids = prepared.ids.iter().filter(|id| **id == processor.image_token_id()).count();
-            let mut visual = map.visual();
-            assert_eq!(visual.len(), image_ids, "{family}, {width} x {height}");
-            let views = map.aside.iter().map(|view| view.geometry.grid.count()).sum::<usize>();
-            assert_eq!(map.geometry.grid.count() + views + map.marks.len(), image_ids);
-            visual.sort_unstable();
-            visual.dedup();
-            assert_eq!(visual.len(), image_ids, "{family}: a position twice");
-            let mut sources = map.sources();
-            sources.retain(|source| *source < map.mosaic.projected_tokens());
-            let distinct: std::collections::BTreeSet<_> = sources.iter().collect();
-            assert_eq!(distinct.len(), sources.len(), "{family}: a source twice");
-            let shown: Vec<_> = visual.iter().filter_map(|&at| map.rect(at)).collect();
-            assert_eq!(shown.len() + map.marks.len(), image_ids);
-            let (w, h) = (f64::from(width), f64::from(height));
-            for rect in shown {
-                // Rows that hold some padding besides reach beyond the image by less than themselves.
-                let (wide, high) = (rect.x2 - rect.x1, rect.y2 - rect.y1);
-                assert!(wide > 0.0 && high > 0.0);
-                assert!(rect.x1 > -wide && rect.y1 > -high && rect.x2 < w + wide && rect.y2 < h + high, "{family}");
-            }
-            assert_eq!(map.rect(map.last), None);
-        }
-    }
-}
-
 /// Keeps a site of tokens.
 struct Keep(Vec<Site>, Option<Tensor<3>>);
 
@@ -171,85 +131,10 @@ impl Hook for Keep {
     }
 }
 
-fn kept(model: &dyn VisionLanguage, inputs: &Inputs, site: Site) -> Tensor<3> {
+pub fn kept(model: &dyn VisionLanguage, inputs: &Inputs, site: Site) -> Tensor<3> {
     let mut keep = Keep(vec![site], None);
     model.encode(inputs, &mut Hooks::one(&mut keep)).unwrap();
     keep.1.unwrap()
-}
-
-/// A dot that fills a token's rectangle changes that token most, or else one beside it, on tall, wide and tiny images; a map
-/// flipped or transposed would point elsewhere. (Weights drawn at random let some tokens listen to others more.)
-#[test]
-fn a_dot_shows_in_the_token_that_the_map_says() {
-    for family in FAMILIES {
-        let (model, processor) = open(family);
-        for (width, height) in [(61, 43), (31, 90), (120, 20)] {
-            let blank = RgbImage::from_pixel(width, height, Rgb([128; 3]));
-            let at = |image: &RgbImage| -> (Vec<f32>, Prepared) {
-                let prepared = processor.prepare(image, QUESTION, &[]).unwrap();
-                let tokens = kept(model.as_ref(), &inputs(&[&prepared]), Site::ProjectorOut);
-                (tokens.into_data().iter::<f32>().collect(), prepared)
-            };
-            let (before, map) = at(&blank);
-            let (geometry, grid) = (map.map.geometry, map.map.geometry.grid);
-            let (mut hits, mut flips, mut dots) = (0, 0, 0);
-            for (index, patch) in grid.patches().enumerate() {
-                let rect = geometry.patch_rect(patch);
-                let mut dotted = blank.clone();
-                for (x, y, pixel) in dotted.enumerate_pixels_mut() {
-                    let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
-                    if rect.x1 < x && x < rect.x2 && rect.y1 < y && y < rect.y2 {
-                        *pixel = Rgb([255, 0, 20]);
-                    }
-                }
-                if dotted == blank {
-                    continue; // The image has fewer pixels than tokens; this one has none of its own.
-                }
-                dots += 1;
-                let (after, _) = at(&dotted);
-                let change = |token: usize| -> f32 {
-                    (token * WIDTH..(token + 1) * WIDTH).map(|at| (after[at] - before[at]).powi(2)).sum()
-                };
-                let most = (0..grid.count()).max_by(|&a, &b| change(a).total_cmp(&change(b))).unwrap();
-                hits += usize::from(most == index);
-                let Patch { row, col } = patch;
-                let mirrored = [(grid.rows - 1 - row, col), (row, grid.cols - 1 - col)];
-                let other = |(r, c): (usize, usize)| (r, c) != (row, col) && most == r * grid.cols + c;
-                flips += usize::from(mirrored.into_iter().any(other));
-            }
-            assert!(dots > 0 && hits * 5 >= dots * 3, "{family}, {width} x {height}: {hits} of {dots}");
-            assert!(flips * 5 <= dots, "{family}, {width} x {height}: {flips} of {dots} where a flipped map points");
-        }
-    }
-}
-
-/// What a token is made of: changing the encoder's patches that the map names, and no others, changes that token alone.
-#[test]
-fn the_encoder_s_patches_are_those_that_the_map_names() {
-    for family in FAMILIES {
-        let (model, processor) = open(family);
-        let prepared = prepared(family, &processor, QUESTION);
-        let (inputs, map) = (inputs(&[&prepared]), &prepared.map);
-        let last = model.encoder_slots()[0];
-        let state = kept(model.as_ref(), &inputs, Site::VisionResid(last));
-        let [_, tokens, width] = state.dims();
-        assert_eq!(tokens, map.mosaic.encoder_tokens(), "{family}");
-        let out = kept(model.as_ref(), &inputs, Site::VisionOut);
-        assert_eq!(out.dims()[1], map.mosaic.encoder_out_tokens(), "{family}");
-        let plain = model.encode(&inputs, &mut Hooks::none()).unwrap();
-        for (index, patch) in map.geometry.grid.patches().enumerate().step_by(5) {
-            let mut changed = state.clone();
-            for at in map.mosaic.in_encoder(patch) {
-                changed =
-                    changed.slice_assign([0..1, at..at + 1, 0..width], Tensor::ones([1, 1, width], &Device::flex()));
-            }
-            let after = model.encode_from(&inputs, last, &|_| Ok(changed.clone()), &mut Hooks::none()).unwrap();
-            let by_token = (after - plain.clone()).abs().max_dim(2);
-            let by_token: Vec<f32> = by_token.into_data().iter::<f32>().collect();
-            let moved: Vec<usize> = (0..by_token.len()).filter(|&token| by_token[token] > 0.0).collect();
-            assert_eq!(moved, [index], "{family}");
-        }
-    }
 }
 
 #[test]
@@ -390,17 +275,44 @@ fn quantised_weights_are_named() {
     assert!(error.contains("up_proj.qweight") && error.contains("quantised"), "{error}");
 }
 
-/// Numbers mean nothing here; that every study runs from the same file, and what it leaves, does.
+/// A shipped study made small: few units, few draws, units whatever the model says of them. A model of random weights is
+/// right about no pair of images.
+fn small(study: &str, units: usize) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses").join(study).with_extension("toml");
+    let lines = std::fs::read_to_string(path).unwrap();
+    let small = lines.lines().filter(|line| !line.starts_with("directions = ")).map(|line| {
+        match line.split_once(" = ").map_or("", |(key, _)| key) {
+            "limit" => format!("limit = {units}"),
+            "random" => "random = 1".to_owned(),
+            "alphas" => "alphas = [-1.0, 2.0]".to_owned(),
+            "random_alphas" => "random_alphas = [2.0]".to_owned(),
+            "bootstrap" => "bootstrap = 50".to_owned(),
+            "permutations" => "permutations = 40".to_owned(),
+            _ if line == "design = \"patch\"" => format!("{line}\ngolden = false"),
+            _ => line.to_owned(),
+        }
+    });
+    small.collect::<Vec<_>>().join("\n")
+}
+
+/// Numbers mean nothing here; that every study runs on every family, with nothing changed but `--model`, does.
 #[test]
 fn the_same_studies_run_on_every_family() {
     let place = Place::new();
-    for family in FAMILIES.into_iter().chain(OTHERS) {
-        let model = fixture(&named(family)).display().to_string();
-        let run = format!("attention-{family}");
-        let study = "analyses/attention-location.toml";
-        place.run(&["run", study, "--model", &model, "--limit", "6", "--out", &run, "--quiet"]).expect(0);
-        for table in ["alignment", "attention_share"] {
-            assert!(place.path(&format!("{run}/tables/{table}.parquet")).is_file(), "{family}: no {table}");
+    for (study, items, units, tables) in [
+        ("attention-location", "6", 0, ["alignment", "attention_share"]),
+        ("probe-encoder-vs-lm", "12", 0, ["probe", "probe_map"]),
+        ("ablation-patching", "8", 4, ["answers", "effects"]),
+        ("enhancement", "30", 30, ["answers", "effects"]),
+    ] {
+        let file = format!("{study}.toml");
+        place.write(&file, small(study, units));
+        for family in FAMILIES {
+            let (model, run) = (fixture(&named(family)).display().to_string(), format!("{study}-{family}"));
+            place.run(&["run", &file, "--model", &model, "--limit", items, "--out", &run, "--quiet"]).expect(0);
+            for table in tables {
+                assert!(place.path(&format!("{run}/tables/{table}.parquet")).is_file(), "{family}: no {table}");
+            }
         }
     }
 }

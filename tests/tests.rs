@@ -35,5 +35,7 @@ mod recording;
 mod replay;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
+/// What each image token shows: rectangles, a dot, the encoder's patches.
+mod views;
 /// The walk: rows on demand, padding, hooks.
 mod walk;

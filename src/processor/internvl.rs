@@ -63,12 +63,9 @@ impl InternVl {
         let names = Json::read(folder, "tokenizer_config.json")?;
         let name = |key: &str, default: &str| -> Result<String> {
             let Some(json) = &names else { return Ok(default.to_owned()) };
-            let own = match json.get(key, "the text of a token")? {
-                None => {
-                    json.section("extra_special_tokens")?.map(|json| json.get(key, "a token")).transpose()?.flatten()
-                }
-                own => own,
-            };
+            // Beside other keys, or among those of the model's own tokens; a list there names nothing.
+            let nested = json.value("extra_special_tokens").and_then(|tokens| tokens.get(key)?.as_str());
+            let own: Option<String> = json.get(key, "the text of a token")?.or(nested.map(str::to_owned));
             Ok(own.unwrap_or_else(|| default.to_owned()))
         };
         Ok(Self {
