@@ -210,11 +210,13 @@ fn compared(design: &Pick, sweeps: &[Sweep]) -> Figure {
             let place = lines.iter().position(|line| **line == names[lines_by]).unwrap_or(0);
             within(line(&steps, &of_sweep(&all, *of), pen(place), Mark::Full), &y)
         });
-        let (series, title) =
-            (series.collect(), if title.is_empty() { "Net change of accuracy" } else { title.as_str() });
+        let (series, title, note) = match title.as_str() {
+            "" => (series.collect(), "Net change of accuracy", ""),
+            title => (series.collect(), title, "net change of accuracy"),
+        };
         let body =
             Lines { x: x_axis(&steps), y: y.clone(), series, references: vec![(0.0, LEVEL)], ..Lines::default() };
-        Panel::new(title, "net change of accuracy", body)
+        Panel::new(title, note, body)
     });
     let panels: Vec<Panel> = panels.collect();
     Figure {

@@ -42,7 +42,9 @@ pub fn figure(design: &Pick, counts: &[Counted]) -> Option<Result<Figure, Undraw
             (tokens > 0.0).then_some(Spot { group: &row.group, tokens, row })
         })
         .collect();
-    if spots.iter().filter(|spot| !wording::is_random(spot.group)).count() < 3 {
+    let random = spots.iter().filter(|spot| wording::is_random(spot.group)).count();
+    // How many tokens it takes is told by as many random ones.
+    if spots.len() < 3 + random || random == 0 {
         return None;
     }
     let panel = |title: &str, measure: &str, most: [f64; 2]| {

@@ -50,11 +50,11 @@ fn of_probes(run: &Run) -> Result<Vec<Judged>> {
         let numbered = claim.claim.starts_with('C') && claim.claim[1..].parse::<u32>().is_ok();
         let axis = if several { format!(", {}", claim.axis) } else { String::new() };
         numbered.then(|| Judged {
-            claim: format!("{}, probe{axis}", claim.claim),
+            claim: format!("{} (probe{axis})", claim.claim),
             says: wording::judged(&claim.claim).unwrap_or(&claim.test).to_owned(),
             test: format!("{} at {}", claim.test, claim.site),
             number: claim.number,
-            control: claim.control.clone(),
+            control: wording::control(&claim.control).to_owned(),
             verdict: claim.verdict.clone(),
             reason: claim.reason.clone(),
         })

@@ -44,10 +44,13 @@ fn short(net: &Pick) -> String {
             && row.p_null.is_none_or(|p| p < LEVEL)
     };
     let count = of.rows().iter().filter(helps).count();
-    let beyond = if tested.is_empty() { "" } else { " and more than random directions do" };
+    let (beyond, any) = match tested.is_empty() {
+        true => ("", ""),
+        false => (" and more than random directions do", " beyond random directions"),
+    };
     match (of.rows().len(), count) {
         (0, _) => "No dose was chosen on other images, so nothing is concluded.".into(),
-        (_, 0) => format!("Enhancement does not raise accuracy{beyond}."),
+        (_, 0) => format!("Enhancement does not raise accuracy{any}."),
         (1, _) => format!("Enhancement raises accuracy{beyond}."),
         (all, some) => format!("{some} of {all} enhancements raise accuracy{beyond}."),
     }
