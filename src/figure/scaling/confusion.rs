@@ -8,6 +8,8 @@ use super::super::wording::grouped;
 use super::case::Case;
 use super::rows::{Confused, Tallied};
 
+/// In the names of all options, as many as stand beside one another under a third of the page.
+const LETTERS: usize = 17;
 /// Matrices at most.
 const MOST: usize = 9;
 
@@ -28,7 +30,8 @@ pub fn figure(case: &Case, tallied: &[Tallied], confused: &[Confused]) -> Option
     let own = |one: &&Confused| case.has(&one.design, &one.dataset);
     let extra = confused.iter().filter(own).any(|one| one.answered.starts_with('(') && one.n > 0);
     let golds: std::collections::BTreeSet<&str> = confused.iter().filter(own).map(|one| one.gold.as_str()).collect();
-    let wide = golds.len() + usize::from(extra) > 4;
+    let letters: usize = golds.iter().map(|gold| gold.len()).sum();
+    let wide = extra || golds.len() > 4 || letters > LETTERS;
     let panels: Vec<Panel> = shown.iter().filter_map(|row| panel(case, row, confused)).collect();
     (!panels.is_empty()).then(|| Figure {
         name: case.file("confusion"),
