@@ -1,6 +1,6 @@
 //! The dose of an enhancement, chosen on other images than those it is judged on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::frames::{Effect, Effects, Key};
 
@@ -8,8 +8,8 @@ use crate::analysis::frames::{Effect, Effects, Key};
 type Doses = BTreeMap<usize, BTreeMap<i16, Vec<usize>>>;
 
 /// Adds, for every enhancement with several positive doses, the measurements of a chosen dose: in each fold those of the dose
-/// with the largest net accuracy in the other folds, the smaller of equals. Null draws choose for themselves, so they have
-/// the same freedom. Their key has no dose.
+/// with the largest net accuracy in the other folds, the smaller of equals. Null draws choose for themselves, and what they
+/// are drawn for chooses among their doses alone where they have fewer, so all have the same freedom. The key has no dose.
 pub fn choose(effects: &mut Effects) {
     let mut sweeps: BTreeMap<(Key, Option<u32>), Doses> = BTreeMap::new();
     for (at, effect) in effects.rows.iter().enumerate() {
@@ -21,9 +21,17 @@ pub fn choose(effects: &mut Effects) {
         let sweep = sweeps.entry((key.any_dose(), effect.draw)).or_default();
         sweep.entry(effect.key).or_default().entry(fold).or_default().push(at);
     }
+    // The doses that null draws have, by the key of the real thing.
+    let mut drawn: BTreeMap<Key, BTreeSet<Option<i64>>> = BTreeMap::new();
+    for ((key, _), doses) in sweeps.iter().filter(|((_, draw), _)| draw.is_some()) {
+        drawn.entry(key.uncontrolled()).or_default().extend(doses.keys().map(|at| effects.keys[*at].dose));
+    }
     let mut keys: BTreeMap<Key, usize> = BTreeMap::new();
-    for ((key, _), doses) in sweeps {
+    for ((key, draw), doses) in sweeps {
         let mut doses: Vec<_> = doses.into_iter().collect();
+        if let (None, Some(offered)) = (draw, drawn.get(&key).filter(|offered| offered.len() > 1)) {
+            doses.retain(|(at, _)| offered.contains(&effects.keys[*at].dose));
+        }
         if doses.len() < 2 {
             continue;
         }
@@ -34,7 +42,7 @@ pub fn choose(effects: &mut Effects) {
             effects.keys.len() - 1
         });
         let folds: Vec<i16> = doses.iter().flat_map(|(_, folds)| folds.keys().copied()).collect();
-        for fold in std::collections::BTreeSet::from_iter(folds) {
+        for fold in BTreeSet::from_iter(folds) {
             let net = |folds: &BTreeMap<i16, Vec<usize>>| -> i64 {
                 let others = folds.iter().filter(|(other, _)| **other != fold);
                 others.flat_map(|(_, of)| of).map(|&at| gain(&effects.rows[at])).sum()
@@ -97,5 +105,20 @@ mod tests {
         let mut one = world(&[(1.0, [3, 3]), (-1.0, [9, 9])]);
         choose(&mut one);
         assert_eq!(chosen(&one), None);
+    }
+
+    #[test]
+    fn the_real_thing_chooses_among_the_doses_of_its_null_draws() {
+        let mut effects = world(&[(1.0, [3, 3]), (2.0, [9, 9]), (4.0, [5, 5])]);
+        for dose in [1.0, 4.0] {
+            let mut key = Key::example("enhance", "image", "random");
+            key.dose = Some((dose * 1e6) as i64);
+            effects.keys.push(key);
+            let at = effects.keys.len() - 1;
+            let row = |fold| Effect { key: at, fold: Some(fold), draw: Some(0), ..Effect::default() };
+            effects.rows.extend([0, 1].map(row));
+        }
+        choose(&mut effects);
+        assert_eq!(chosen(&effects), Some(5 + 5), "dose 2 is best, and not offered to the draw");
     }
 }
