@@ -117,7 +117,8 @@ fn attention(case: &Case, looked: &[Looked]) -> Option<String> {
 fn against(row: &Tallied) -> String {
     let Some(accuracy) = row.accuracy else { return format!("undefined ({})", row.undefined) };
     let changes = row.fixed.zip(row.broken).map_or(String::new(), |(fixed, broken)| {
-        format!(" ({fixed} put right, {broken} broken, McNemar {})", p(row.p.unwrap_or(1.0)))
+        let test = row.p.map_or(String::new(), |value| format!(", McNemar {}", p(value)));
+        format!(" ({fixed} put right, {broken} broken{test})")
     });
     format!("{}{changes}", percent(accuracy.value))
 }
