@@ -26,7 +26,7 @@ fn sweep(row: &Measured) -> Sweep<'_> {
 }
 
 fn name_of((arm, basis, group, site): Sweep) -> [String; 4] {
-    [wording::arm(arm), basis.replace('_', " "), wording::group(group), site.to_owned()]
+    [wording::arm(arm), wording::basis(basis), wording::group(group), site.to_owned()]
 }
 
 /// The figures of an enhancement: a sweep with its nulls by itself, several over each other, and one by relation.
@@ -60,8 +60,7 @@ fn steps(rows: &Pick) -> Vec<Option<f64>> {
 }
 
 fn x_axis(steps: &[Option<f64>]) -> Axis {
-    let label =
-        if steps.contains(&None) { "dose, evenly apart; *: chosen on other images" } else { "dose, evenly apart" };
+    let label = if steps.contains(&None) { "dose; *: chosen on other images" } else { "dose" };
     Axis::names(label, steps.iter().map(|dose| dose.map_or("*".into(), |dose| wording::dose(Some(dose)))))
 }
 
@@ -188,7 +187,9 @@ fn compared(design: &Pick, sweeps: &[Sweep]) -> Figure {
     let lines_by = [0, 2, 1, 3].into_iter().find(|part| differs(*part)).unwrap_or(0);
     let panel_of = |names: &[String; 4]| {
         let rest = (0..4).filter(|part| *part != lines_by && differs(*part));
-        wording::capital(&rest.map(|part| names[part].clone()).collect::<Vec<_>>().join(", "))
+        let title = rest.map(|part| names[part].clone()).collect::<Vec<_>>().join(", ");
+        // A site is named as everywhere else.
+        if title.starts_with(&names[3]) { title } else { wording::capital(&title) }
     };
     let mut lines: Vec<&String> = Vec::new();
     let mut titles: Vec<String> = Vec::new();
@@ -229,7 +230,7 @@ fn compared(design: &Pick, sweeps: &[Sweep]) -> Figure {
             best(&all)
         ),
         keys: lines.iter().enumerate().map(|(place, line)| Key::new(line.as_str(), Look::Marked(pen(place)))).collect(),
-        rows: Row::grid(panels.len().clamp(1, 3), HEIGHT, panels),
+        rows: Row::grid(if panels.len() == 4 { 2 } else { panels.len().clamp(1, 3) }, HEIGHT, panels),
     }
 }
 

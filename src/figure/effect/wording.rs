@@ -57,6 +57,15 @@ pub fn arm(name: &str) -> String {
     }
 }
 
+/// Where the directions of an enhancement come from.
+pub fn basis(name: &str) -> String {
+    match name {
+        "pca" => "PCA".into(),
+        "file" => "another run’s probes".into(),
+        other => other.replace('_', " "),
+    }
+}
+
 pub fn direction(name: &str) -> &str {
     match name {
         "clean<-cf" => "Counterfactual into clean",
