@@ -59,7 +59,7 @@ fn gate_and_scoring_by_every_rule() {
     place.run(&["report", "run"]).expect(0);
     let summary = std::fs::read_to_string(place.path("run/summary.md")).unwrap();
     for part in
-        ["scaling-dose.png", "published 84.9 % on 330 questions; not the same questions", "pairs right as a whole"]
+        ["scaling-dose.png", "published 84.9 % on 330 questions; not the same questions", "Pairs right as a whole"]
     {
         assert!(summary.contains(part), "no {part} in {summary}");
     }
