@@ -109,6 +109,20 @@ pub trait VisionLanguage: Send + Sync {
         (from..self.depth()).try_fold(stream, |stream, layer| self.block(layer, stream, hooks))
     }
 
+    /// All blocks from `from` on, for the sake of each item's last position, `[batch, 1, width]`: where no hook looks into
+    /// the last block, it need not compute the others there.
+    ///
+    /// # Errors
+    /// A hook that fails.
+    fn last(&self, from: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let last = self.depth().saturating_sub(1);
+        if from > last || hooks.look_into(last) {
+            return Ok(self.blocks(from, stream, hooks)?.last());
+        }
+        let stream = (from..last).try_fold(stream, |stream, layer| self.block(layer, stream, hooks))?;
+        Ok(self.language().block_of_last(last, stream, hooks)?.last())
+    }
+
     /// Logits at each item's last position, `[batch, vocabulary]`.
     ///
     /// # Errors
