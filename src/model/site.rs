@@ -48,6 +48,17 @@ impl Site {
             Self::VisionOut | Self::ProjectorOut | Self::Logits => None,
         }
     }
+
+    /// The language model's block in which it is met, where it is met in one.
+    pub fn block(self) -> Option<usize> {
+        match self {
+            Self::LmResid(slot) => slot.checked_sub(1),
+            Self::LmScores(l) | Self::LmAttn(l) | Self::LmHead(l, _) | Self::LmAttnOut(l) | Self::LmMlpOut(l) => {
+                Some(l)
+            }
+            Self::VisionResid(_) | Self::VisionAttn(_) | Self::VisionOut | Self::ProjectorOut | Self::Logits => None,
+        }
+    }
 }
 
 impl fmt::Display for Site {

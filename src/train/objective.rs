@@ -1,6 +1,6 @@
 //! What is minimised.
 
-use burn::tensor::{Device, Int, Tensor, activation};
+use burn::tensor::{Int, Tensor, activation};
 
 use super::pack::Batch;
 use crate::error::Result;
@@ -18,10 +18,10 @@ pub struct Losses {
 }
 
 /// Answers predicted from image and question; with weight `naming`, image tokens named through the embedding table.
-pub fn losses(model: &Llava, batch: &Batch, naming: f64, device: &Device) -> Result<Losses> {
+pub fn losses(model: &Llava, batch: &Batch, naming: f64) -> Result<Losses> {
     let hooks = &mut Hooks::none();
     let visual = model.encode(&batch.prefix, hooks)?;
-    let logits = answers(model, batch, visual.clone(), device)?;
+    let logits = answers(model, batch, visual.clone())?;
     let log_probability = activation::log_softmax(logits.clone(), 1);
     let labels: Tensor<2, Int> = batch.labels.clone().unsqueeze_dim(1);
     let answer = (log_probability.gather(1, labels).squeeze_dim::<1>(1) * batch.weights.clone()).sum().neg();
@@ -32,13 +32,13 @@ pub fn losses(model: &Llava, batch: &Batch, naming: f64, device: &Device) -> Res
 }
 
 #[cfg(test)]
-pub(super) fn answers_alone(model: &Llava, batch: &Batch, device: &Device) -> Result<Tensor<2>> {
+pub(super) fn answers_alone(model: &Llava, batch: &Batch) -> Result<Tensor<2>> {
     let visual = model.encode(&batch.prefix, &mut Hooks::none())?;
-    answers(model, batch, visual, device)
+    answers(model, batch, visual)
 }
 
 /// Logits at the rows where a token is predicted, `[rows, vocabulary]`.
-fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>, device: &Device) -> Result<Tensor<2>> {
+fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>) -> Result<Tensor<2>> {
     let hooks = &mut Hooks::none();
     let (prefix_length, per_image) = (batch.prefix_length, batch.per_image);
     let positions: Vec<usize> = (0..prefix_length).collect();
@@ -46,8 +46,7 @@ fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>, device: &Device) -> 
     prefix.past = vec![None; model.depth()];
     let [_, tokens] = batch.questions.dims();
     let positions: Vec<usize> = (prefix_length..prefix_length + tokens).collect();
-    let mask = Mask::continuing(prefix_length, tokens, device);
-    let mut asked = model.embed_text(batch.questions.clone(), &positions, mask);
+    let mut asked = model.embed_text(batch.questions.clone(), &positions, Mask::Causal);
     asked.past = vec![None; model.depth()];
     for layer in 0..model.depth() {
         prefix = model.block(layer, prefix, hooks)?;

@@ -24,7 +24,7 @@ pub fn gradients(model: &Llava, shards: &[Packed], naming: f64, eos: u32, device
     let run = |shard: &Packed| -> Result<Outcome> {
         // A fork has an autodiff graph of its own.
         let model = model.clone().fork(device);
-        let losses = losses(&model, &shard.onto(device, eos)?, naming, device)?;
+        let losses = losses(&model, &shard.onto(device, eos)?, naming)?;
         let loss = losses.answer.into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         let right = losses.right.into_data().iter::<i64>().map(|right| right == 1).collect();
         let gradients = GradientsParams::from_grads((losses.total * share).backward(), &model);
@@ -161,7 +161,7 @@ mod tests {
         let mut packer = Packer::new(&setting.processor).unwrap();
         let sample = &setting.samples[0];
         let batch = packer.pack(std::slice::from_ref(sample)).unwrap().onto(&device, packer.eos()).unwrap();
-        let packed = crate::train::objective::answers_alone(&model, &batch, &device).unwrap();
+        let packed = crate::train::objective::answers_alone(&model, &batch).unwrap();
         let packed: Vec<f32> = packed.into_data().iter::<f32>().collect();
         for (turn, packed) in sample.turns.iter().zip(packed.chunks(packed.len() / 2 / sample.turns.len())) {
             let item = setting.processor.prepare(&sample.image, &turn.question, &[]).unwrap();
