@@ -10,6 +10,7 @@ pub mod alignment;
 pub mod answers;
 pub mod attention_share;
 mod condition;
+pub mod coverage;
 pub mod decoded;
 pub mod effects;
 pub mod frames;

@@ -75,10 +75,12 @@ pub struct Item {
     pub image: String,
     pub medium: Medium,
     pub question: String,
-    /// At least two, all different.
+    /// At least two, all different; none where the answer is free text.
     pub options: Vec<String>,
     /// Index into `options`.
     pub gold: usize,
+    /// Texts that are right, where the answer is free text; else none.
+    pub answers: Vec<String>,
     pub relation: Option<String>,
     pub familiarity: Option<Familiarity>,
     /// In the order in which the question names them.

@@ -8,6 +8,7 @@
 //! | [`alignment`] | how well it meets the boxes, right and wrong answers apart, with null |
 //! | [`correctness`] | whether alignment predicts a right answer, one panel a stratum |
 //! | [`heads`] | the same for every head of every layer |
+//! | [`coverage`] | how much of a room so many frames see |
 //! | [`gallery`] | single attention rows on their images |
 //! | [`probe`] | what linear probes read, where, and beside which controls: a figure a file |
 //! | [`scaling`] | what scaled attention did to the answers: a figure a file |
@@ -22,6 +23,7 @@ pub mod attention_share;
 pub mod axis;
 pub mod canvas;
 pub mod correctness;
+pub mod coverage;
 pub mod effect;
 pub mod font;
 pub mod frames;

@@ -33,6 +33,7 @@ mod tests {
             id: "one".into(),
             image: "one.png".into(),
             medium: crate::dataset::Medium::Image,
+            answers: Vec::new(),
             question: "Where?".into(),
             options: vec!["left".into(), "right".into()],
             gold,
