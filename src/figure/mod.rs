@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`attention_share`] | where the last query's attention goes, by layer |
 //! | [`alignment`] | how well it meets the boxes, right and wrong answers apart, with null |
+//! | [`benchmark`] | a run beside published models |
 //! | [`correctness`] | whether alignment predicts a right answer, one panel a stratum |
 //! | [`heads`] | the same for every head of every layer |
 //! | [`coverage`] | how much of a room so many frames see |
@@ -21,6 +22,7 @@
 pub mod alignment;
 pub mod attention_share;
 pub mod axis;
+pub mod benchmark;
 pub mod canvas;
 pub mod correctness;
 pub mod coverage;
