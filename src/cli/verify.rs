@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::model::checkpoint::hub;
-use crate::model::{Compute, families};
+use crate::model::{Computing, families};
 use crate::parity::{self, Reference, Verdict};
 use crate::processor::Processor;
 use crate::study::shipped;
@@ -29,11 +29,15 @@ pub struct Verify {
     /// The image the reference was made from; by default `input.png` beside the reference.
     #[arg(long)]
     image: Option<PathBuf>,
+    /// Compare what the model makes of the reference's own inputs, and nothing that comes before: the folder then needs no
+    /// processor and no tokenizer.
+    #[arg(long, conflicts_with = "image")]
+    model_only: bool,
     /// Largest absolute difference that counts as equal.
     #[arg(long, default_value_t = 1e-4)]
     tolerance: f64,
-    #[arg(long, value_enum, default_value_t)]
-    device: Compute,
+    #[command(flatten)]
+    computing: Computing,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -42,11 +46,15 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
     let folder = hub::find(&shipped(&args.model))?;
-    let model = families::open(&folder, &args.device.open()?)?;
-    let processor = Processor::open(&folder)?;
-    let beside = args.against.with_file_name("input.png");
-    let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
-    let verdict = parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?;
+    let model = families::open(&folder, &args.computing.open()?)?;
+    let verdict = if args.model_only {
+        parity::verify_model(model.as_ref(), &parity::visual_ids(&folder)?, None, &reference, args.tolerance)?
+    } else {
+        let processor = Processor::open(&folder)?;
+        let beside = args.against.with_file_name("input.png");
+        let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
+        parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?
+    };
     if args.json {
         println!("{}", json!({"equal": verdict.holds(), "compared": verdict.compared, "skipped": verdict.skipped}));
     } else {
