@@ -236,8 +236,14 @@ pub struct Sizes {
     pub bytes: u64,
     /// Their types: "BF16", "F32".
     pub dtypes: Vec<String>,
-    /// Numbers of the largest block: a layer, or what belongs to none, such as the embeddings.
+    /// How many numbers.
+    pub numbers: u64,
+    /// Of them, those of the language model's blocks; of its largest block.
+    pub language_blocks: u64,
+    pub largest_language_block: u64,
+    /// Of the largest block of all: a layer, or what belongs to none, such as the embeddings.
     pub largest_block: u64,
+    pub largest_tensor: u64,
 }
 
 /// Reads the headers of a folder's weights.
@@ -246,7 +252,7 @@ pub struct Sizes {
 /// As [`Checkpoint::open`].
 pub fn sizes(folder: &Path) -> Result<Sizes> {
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut bytes, mut dtypes) = (0, BTreeSet::new());
+    let (mut bytes, mut dtypes, mut largest_tensor) = (0, BTreeSet::new(), 0);
     for path in weight_files(folder)? {
         for (key, info) in Shard::open(&path)?.infos {
             bytes += (info.data_offsets.1 - info.data_offsets.0) as u64;
@@ -255,11 +261,28 @@ pub fn sizes(folder: &Path) -> Result<Sizes> {
             let parts: Vec<&str> = key.split('.').collect();
             let layer = parts.iter().position(|part| part.parse::<usize>().is_ok());
             let block = layer.map_or_else(|| key.clone(), |at| parts[..=at].join("."));
-            *blocks.entry(block).or_default() += info.shape.iter().product::<usize>() as u64;
+            let numbers = info.shape.iter().product::<usize>() as u64;
+            largest_tensor = numbers.max(largest_tensor);
+            *blocks.entry(block).or_default() += numbers;
         }
     }
-    let largest_block = blocks.into_values().max().unwrap_or(0);
-    Ok(Sizes { bytes, dtypes: dtypes.into_iter().collect(), largest_block })
+    let of_language = blocks.iter().filter(|(name, _)| is_language_block(name)).map(|(_, numbers)| *numbers);
+    Ok(Sizes {
+        bytes,
+        dtypes: dtypes.into_iter().collect(),
+        numbers: blocks.values().sum(),
+        language_blocks: of_language.clone().sum(),
+        largest_language_block: of_language.max().unwrap_or(0),
+        largest_block: blocks.values().copied().max().unwrap_or(0),
+        largest_tensor,
+    })
+}
+
+/// Whether a block, by its name in any of the layouts, is one of the language model's.
+fn is_language_block(name: &str) -> bool {
+    let place = name.rsplit_once('.').filter(|(_, layer)| layer.parse::<usize>().is_ok()).map(|(place, _)| place);
+    let towers = ["vision", "visual", "vggt"];
+    place.is_some_and(|place| place.ends_with("layers") && !towers.iter().any(|tower| place.contains(tower)))
 }
 
 fn broken(path: &Path, map: &Mmap, error: &safetensors::SafeTensorError) -> Error {

@@ -164,7 +164,7 @@ impl VisionLanguage for Composed {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        self.num_params() + self.language.streamed_parameters()
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {

@@ -185,7 +185,7 @@ impl VisionLanguage for QwenVl {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        self.num_params() + self.language.streamed_parameters()
     }
 
     fn patching(&self) -> Option<&Patching> {

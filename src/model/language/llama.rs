@@ -135,6 +135,11 @@ impl Llama {
         self
     }
 
+    /// Numbers of the blocks that stay in the file.
+    pub fn streamed_parameters(&self) -> usize {
+        self.streamed.as_ref().map_or(0, Streamed::parameters)
+    }
+
     pub fn config(&self) -> &LlamaConfig {
         &self.config
     }

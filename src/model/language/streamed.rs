@@ -17,6 +17,8 @@ pub(super) struct Streamed(Arc<Blocks>);
 struct Blocks {
     weights: Later,
     config: LlamaConfig,
+    /// Of one block.
+    parameters: usize,
     at_hand: Mutex<AtHand>,
 }
 
@@ -39,13 +41,19 @@ impl Streamed {
                 weights.claim(&format!("layers.{layer}.{name}"), shape)?;
             }
         }
-        Ok(Self(Arc::new(Blocks { weights: later, config: config.clone(), at_hand: Mutex::default() })))
+        let parameters = parts.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        Ok(Self(Arc::new(Blocks { weights: later, config: config.clone(), parameters, at_hand: Mutex::default() })))
     }
 
     /// The same blocks under another configuration.
     pub fn configured(&self, config: &LlamaConfig) -> Self {
-        let weights = self.0.weights.clone();
-        Self(Arc::new(Blocks { weights, config: config.clone(), at_hand: Mutex::default() }))
+        let (weights, parameters) = (self.0.weights.clone(), self.0.parameters);
+        Self(Arc::new(Blocks { weights, config: config.clone(), parameters, at_hand: Mutex::default() }))
+    }
+
+    /// Numbers of all blocks.
+    pub fn parameters(&self) -> usize {
+        self.0.config.layers * self.0.parameters
     }
 
     /// One block; the next one is read meanwhile.
