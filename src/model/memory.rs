@@ -36,8 +36,8 @@ impl Need {
         Self {
             number,
             resident: number * sizes.numbers,
-            // A tensor is read, widened and turned, one after the other.
-            streamed: number * (outside + 2 * sizes.largest_language_block) + 12 * sizes.largest_tensor,
+            // A tensor is read and widened before it is turned into the block's.
+            streamed: number * (outside + 2 * sizes.largest_language_block) + 6 * sizes.largest_language_tensor,
         }
     }
 
@@ -97,10 +97,10 @@ mod tests {
             language_blocks: 800,
             largest_language_block: 100,
             largest_block: 150,
-            largest_tensor: 20,
+            largest_language_tensor: 20,
         };
         let need = Need::of(&sizes, Dtype::F32);
-        assert_eq!(need, Need { number: 4, resident: 4_000, streamed: 4 * (200 + 200) + 240 });
+        assert_eq!(need, Need { number: 4, resident: 4_000, streamed: 4 * (200 + 200) + 120 });
         let placed = |bytes| need.placed(Some(ByteSize(bytes)));
         assert_eq!(placed(6_000).unwrap(), Weights::Resident);
         assert_eq!(placed(5_000).unwrap(), Weights::Streamed);

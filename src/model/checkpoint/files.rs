@@ -243,7 +243,8 @@ pub struct Sizes {
     pub largest_language_block: u64,
     /// Of the largest block of all: a layer, or what belongs to none, such as the embeddings.
     pub largest_block: u64,
-    pub largest_tensor: u64,
+    /// Of the largest tensor in the language model's blocks.
+    pub largest_language_tensor: u64,
 }
 
 /// Reads the headers of a folder's weights.
@@ -252,7 +253,7 @@ pub struct Sizes {
 /// As [`Checkpoint::open`].
 pub fn sizes(folder: &Path) -> Result<Sizes> {
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut bytes, mut dtypes, mut largest_tensor) = (0, BTreeSet::new(), 0);
+    let (mut bytes, mut dtypes, mut largest_language_tensor) = (0, BTreeSet::new(), 0);
     for path in weight_files(folder)? {
         for (key, info) in Shard::open(&path)?.infos {
             bytes += (info.data_offsets.1 - info.data_offsets.0) as u64;
@@ -262,7 +263,9 @@ pub fn sizes(folder: &Path) -> Result<Sizes> {
             let layer = parts.iter().position(|part| part.parse::<usize>().is_ok());
             let block = layer.map_or_else(|| key.clone(), |at| parts[..=at].join("."));
             let numbers = info.shape.iter().product::<usize>() as u64;
-            largest_tensor = numbers.max(largest_tensor);
+            if is_language_block(&block) {
+                largest_language_tensor = numbers.max(largest_language_tensor);
+            }
             *blocks.entry(block).or_default() += numbers;
         }
     }
@@ -274,7 +277,7 @@ pub fn sizes(folder: &Path) -> Result<Sizes> {
         language_blocks: of_language.clone().sum(),
         largest_language_block: of_language.max().unwrap_or(0),
         largest_block: blocks.values().copied().max().unwrap_or(0),
-        largest_tensor,
+        largest_language_tensor,
     })
 }
 
