@@ -35,6 +35,8 @@ mod recording;
 mod replay;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
+/// Weights in the file.
+mod streaming;
 /// What each image token shows: rectangles, a dot, the encoder's patches.
 mod views;
 /// The walk: rows on demand, padding, hooks.

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::model::Computing;
 use crate::model::checkpoint::hub;
-use crate::model::{Computing, families};
 use crate::parity::{self, Reference, Verdict};
 use crate::processor::Processor;
 use crate::study::shipped;
@@ -46,7 +46,7 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
     let folder = hub::find(&shipped(&args.model))?;
-    let model = families::open(&folder, &args.computing.open()?)?;
+    let model = args.computing.model(&folder)?;
     let verdict = if args.model_only {
         parity::verify_model(model.as_ref(), &parity::visual_ids(&folder)?, None, &reference, args.tolerance)?
     } else {

@@ -18,7 +18,7 @@ pub use qwen_vl::{QwenVl, QwenVlConfig};
 use serde_json::Value;
 
 use super::VisionLanguage;
-use super::checkpoint::{KeyLayout, field, read_json};
+use super::checkpoint::{KeyLayout, Weights, field, read_json};
 use crate::error::{Error, Result, suggestion};
 
 /// A family of checkpoints that can be read, by its `model_type`.
@@ -179,10 +179,18 @@ pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn Vi
 /// # Errors
 /// Anything about the folder that does not fit, by file and key.
 pub fn open(folder: &Path, device: &Device) -> Result<Box<dyn VisionLanguage>> {
+    open_as(folder, device, Weights::Resident)
+}
+
+/// As [`open`], and where the weights are to be.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_as(folder: &Path, device: &Device, weights: Weights) -> Result<Box<dyn VisionLanguage>> {
     let family = Family::of(folder)?;
     match (family.recipe(), family) {
-        (Some(recipe), _) => Ok(Box::new(Composed::open(folder, recipe, device)?)),
-        (None, Family::Llava) => Ok(Box::new(Llava::open(folder, device)?)),
-        (None, _) => Ok(Box::new(QwenVl::open(folder, device)?)),
+        (Some(recipe), _) => Ok(Box::new(Composed::open(folder, recipe, device, weights)?)),
+        (None, Family::Llava) => Ok(Box::new(Llava::open(folder, device, weights)?)),
+        (None, _) => Ok(Box::new(QwenVl::open(folder, device, weights)?)),
     }
 }
