@@ -9,13 +9,13 @@ use crate::analysis::coverage;
 use crate::dataset::Dataset;
 use crate::dataset::rooms::Rooms;
 use crate::dataset::video::{Head, PointMaps, Sampling, Voxels, candidates};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, suggestion};
 use crate::figure;
 
 /// Choose the frames of a video that together see most of a room (space-aware sampling), from point maps.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  vlmscope frames points.safetensors --out chosen\n  \
-    vlmscope frames rooms/test --item distance-000-red --video-frames 64 --count 8 --out chosen\n\n\
+    vlmscope frames rooms/test --item distance-000-cyan --video-frames 64 --count 8 --out chosen\n\n\
     points.safetensors holds world_points [frames, rows, columns, 3] and world_points_conf [frames, rows, columns], as VGGT \
     returns them; with --head depth, it holds depth, depth_conf, extrinsic and intrinsic.")]
 pub struct Frames {
@@ -95,7 +95,11 @@ impl Frames {
         let rooms = Rooms::open(&reference)?;
         let item = rooms.items().iter().find(|item| &item.id == id).ok_or_else(|| {
             let ids = rooms.items().iter().map(|item| item.id.as_str());
-            Error::usage(format!("`{reference}` has no item `{id}`")).with_help(crate::error::suggestion(id, ids))
+            // Of a thousand ids, only those that resemble it.
+            let near: Vec<&str> = ids.filter(|known| strsim::damerau_levenshtein(known, id) <= 4).take(5).collect();
+            let first = rooms.items().first().map_or("", |item| item.id.as_str());
+            let help = if near.is_empty() { format!("ids are like `{first}`") } else { suggestion(id, near) };
+            Error::usage(format!("`{reference}` has no item `{id}`")).with_help(help)
         })?;
         let (_, canvas) = rooms.shape();
         if !(1..=1024).contains(&self.video_frames) {

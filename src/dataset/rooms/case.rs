@@ -16,8 +16,8 @@ pub(super) const THINGS: usize = 5;
 /// How often roles are dealt out anew before another room is drawn.
 const DEALS: usize = 60;
 
-/// Rooms and their questions; the texts are equal, the answers are all the options.
-pub(super) type Case = Vec<(Room, Turn)>;
+/// Rooms, their questions and what is seen of them; the texts are equal, the answers are all the options.
+pub(super) type Case = Vec<(Room, Turn, Seen)>;
 
 impl Spec {
     /// Set `index` of a kind; a pure function of both and the dice.
@@ -50,7 +50,7 @@ impl Spec {
             let room = layout.furnished(&order.iter().map(|&at| drawn[at]).collect::<Vec<_>>());
             let seen = self.seen(&room)?;
             let turn = Asked { room: &room, seen: &seen, canvas: self.canvas }.count(form)?;
-            Some((room, turn))
+            Some((room, turn, seen))
         };
         draw_counted(dice, THINGS, form).into_iter().skip(1).take(THINGS - 1).map(room).collect()
     }
@@ -87,10 +87,16 @@ impl Spec {
                     break;
                 }
                 golds.push(turn.gold);
-                case.push((room, turn));
+                case.push((room, turn, seen));
             }
-            let whole = case.len() == first.options.len();
-            if whole && (!on_the_floor || case.iter().all(|(room, _)| self.seen(room).is_some())) {
+            if case.len() < first.options.len() {
+                continue;
+            }
+            if !on_the_floor {
+                return Some(case);
+            }
+            let looked_at = |(room, turn, _)| self.seen(&room).map(|seen| (room, turn, seen));
+            if let Some(case) = case.into_iter().map(looked_at).collect() {
                 return Some(case);
             }
         }

@@ -8,7 +8,8 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use super::Split;
-use super::question::Kind;
+use super::layout::Seen;
+use super::question::{Kind, Turn};
 use super::room::Room;
 use super::spec::Spec;
 use crate::dataset::scenes::{Dice, Purpose};
@@ -126,7 +127,7 @@ impl Rooms {
     fn changed(&self, item: &Item, room: &Room) -> Option<Item> {
         let named = |object: &Object| room.solids.iter().position(|solid| solid.identity.to_string() == object.name);
         let order = item.objects.iter().map(named).collect::<Option<Vec<_>>>()?;
-        Some(Item { objects: room.objects(&order, self.frames, self.canvas), ..item.clone() })
+        Some(Item { objects: room.objects(&order, &room.sightings(self.frames, self.canvas)), ..item.clone() })
     }
 
     /// The counterpart's item and room; none where the item has none.
@@ -166,7 +167,7 @@ fn items(spec: &Spec, kind: Kind, index: u64) -> Vec<(Item, Room)> {
     };
     let dice = &mut Dice::new(Purpose::Rooms, spec.seed, index * Kind::ALL.len() as u64 + kind as u64);
     let set = format!("{kind}-{index:03}");
-    let item = |(room, turn): (Room, super::question::Turn)| {
+    let item = |(room, turn, seen): (Room, Turn, Seen)| {
         let id = format!("{set}-{}", turn.answer());
         let item = Item {
             image: id.clone(),
@@ -181,7 +182,7 @@ fn items(spec: &Spec, kind: Kind, index: u64) -> Vec<(Item, Room)> {
                 Split::Training => Familiarity::Familiar,
                 Split::HeldOut => Familiarity::Unfamiliar,
             }),
-            objects: room.objects(&turn.about, spec.frames, spec.canvas),
+            objects: room.objects(&turn.about, &seen.sightings),
             pair: matches!(kind, Kind::Direction | Kind::Side).then(|| set.clone()),
             set: Some(set.clone()),
         };

@@ -50,8 +50,7 @@ impl Room {
     }
 
     /// The things at these places in [`Room::solids`], then the others, with their boxes in every frame.
-    pub(super) fn objects(&self, first: &[usize], frames: usize, canvas: u32) -> Vec<Object> {
-        let seen = self.sightings(frames, canvas);
+    pub(super) fn objects(&self, first: &[usize], seen: &[Vec<Option<Sighting>>]) -> Vec<Object> {
         let others = (0..self.solids.len()).filter(|solid| !first.contains(solid));
         let object = |solid: usize| {
             let boxes = seen.iter().map(|frame| frame[solid].iter().map(|sighting| sighting.area).collect());

@@ -14,7 +14,7 @@
 //! | `extrinsic` | [frames, 3, 4] | world to camera |
 //! | `intrinsic` | [frames, 3, 3] | camera to pixels |
 //!
-//! in F64, F32, F16 or BF16. These are the names under which VGGT returns them; a leading dimension of 1 is passed over.
+//! (`points` and `conf` will do for the first two), in F64, F32, F16 or BF16. These are the names under which VGGT returns them; a leading dimension of 1 is passed over.
 
 use std::path::Path;
 
@@ -50,11 +50,13 @@ fn parse(bytes: &[u8], head: Head) -> Result<PointMaps> {
         .map_err(|error| Error::data(format!("not a whole safetensors file: {error}")))?;
     match head {
         Head::Point => {
-            let (shape, points) = tensor(&file, "world_points", "[frames, rows, columns, 3]")?;
+            let short = file.names().contains(&"points") && !file.names().contains(&"world_points");
+            let [name, confidence] = if short { ["points", "conf"] } else { ["world_points", "world_points_conf"] };
+            let (shape, points) = tensor(&file, name, "[frames, rows, columns, 3]")?;
             let &[frames, rows, columns, 3] = shape.as_slice() else {
-                return Err(misshapen("world_points", &shape, "[frames, rows, columns, 3]"));
+                return Err(misshapen(name, &shape, "[frames, rows, columns, 3]"));
             };
-            let confidence = map(&file, "world_points_conf", [frames, rows, columns])?;
+            let confidence = map(&file, confidence, [frames, rows, columns])?;
             let points = points.as_chunks().0.to_vec();
             PointMaps::new([frames, rows, columns], points, confidence)
         }
@@ -158,6 +160,8 @@ mod tests {
         ]);
         let maps = parse(&bytes, Head::Point).unwrap();
         assert_eq!((maps.shape(), maps.points()[3]), ([2, 1, 2], [9.0, 10.0, 11.0]));
+        let short = file(&[("points", vec![1, 1, 1, 3], vec![7.0; 3]), ("conf", vec![1, 1, 1], vec![1.0])]);
+        assert_eq!(parse(&short, Head::Point).unwrap().points(), [[7.0; 3]]);
         let maps = parse(&bytes, Head::Depth).unwrap();
         assert_eq!((maps.points()[1], maps.confidence()[0]), ([2.0, 0.0, 2.0], 3.0));
     }
