@@ -35,6 +35,7 @@ mod recording;
 mod replay;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
+mod spatial;
 /// What each image token shows: rectangles, a dot, the encoder's patches.
 mod views;
 /// The walk: rows on demand, padding, hooks.

@@ -42,11 +42,24 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
     let folder = hub::find(&shipped(&args.model))?;
-    let model = families::open(&folder, &args.device.open()?)?;
-    let processor = Processor::open(&folder)?;
-    let beside = args.against.with_file_name("input.png");
-    let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
-    let verdict = parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?;
+    let device = args.device.open()?;
+    let verdict = if parity::holds_vggt(&folder) {
+        parity::verify_vggt(&folder, &reference, args.tolerance, &device)?
+    } else {
+        let model = families::open(&folder, &device)?;
+        let beside = args.against.with_file_name("input.png");
+        let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
+        if folder.join("tokenizer.json").is_file() {
+            let processor = Processor::open(&folder)?;
+            parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?
+        } else {
+            let visual = families::visual_ids(&folder)?;
+            let mut verdict = parity::verify_model(model.as_ref(), &visual, None, &reference, args.tolerance)?;
+            let why = "no tokenizer.json in the folder: the reference's own were used".to_owned();
+            verdict.skipped.push(("in.*".to_owned(), why));
+            verdict
+        }
+    };
     if args.json {
         println!("{}", json!({"equal": verdict.holds(), "compared": verdict.compared, "skipped": verdict.skipped}));
     } else {

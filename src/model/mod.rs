@@ -15,6 +15,7 @@ mod inputs;
 pub mod language;
 pub mod layers;
 mod site;
+pub mod spatial;
 pub mod vision;
 mod walk;
 

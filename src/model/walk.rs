@@ -60,6 +60,15 @@ pub trait VisionLanguage: Send + Sync {
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<3>>;
 
+    /// Image tokens from what two encoders add to them, `connector.2d` and `connector.3d`, each `[batch, image tokens,
+    /// width]`: where a pass begins again without running either.
+    ///
+    /// # Errors
+    /// A model of one encoder; addends of different numbers of tokens.
+    fn encode_addends(&self, _addends: [Tensor<3>; 2], _hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        Err(Error::usage("this model has one encoder: its image tokens are no sum"))
+    }
+
     /// The slots of the encoder whose states the projector reads; what lies behind the last changes nothing.
     fn encoder_slots(&self) -> Vec<usize>;
 

@@ -58,6 +58,8 @@ pub struct Prepared {
     pub pixel_shape: [usize; 4],
     /// Seconds from one frame to the next.
     pub frame_seconds: f64,
+    /// The pixels from 0 to 1, before normalisation, where the model has an encoder that reads them so.
+    pub plain: Option<Vec<f32>>,
     pub map: TokenMap,
 }
 
@@ -113,6 +115,11 @@ pub trait Family: Send + Sync {
         None
     }
 
+    /// Whether the model also reads pixels from 0 to 1, before normalisation.
+    fn reads_plain(&self) -> bool {
+        false
+    }
+
     /// Frames of equal size, so many seconds apart, as pixels and as text.
     fn video(&self, _frames: &[RgbImage], _seconds: f64) -> Result<Picture> {
         Err(Error::data("this family reads single images, not videos"))
@@ -136,7 +143,7 @@ impl Processor {
         let model_type: Option<String> = config.get("model_type", "the name of a family")?;
         let (family, prompt): (Box<dyn Family>, _) = match model_type.as_deref() {
             Some("llava") => (Box::new(llava::Llava::open(folder, &config)?), Some(llava::PROMPT)),
-            Some("qwen2_vl" | "qwen2_5_vl") => {
+            Some("qwen2_vl" | "qwen2_5_vl" | "spatial-mllm") => {
                 (Box::new(qwen_vl::QwenVl::open(folder, &config)?), Some(qwen_vl::PROMPT))
             }
             Some("idefics3" | "smolvlm") => {
@@ -190,7 +197,20 @@ impl Processor {
             marks: picture.marks.into_iter().map(|mark| Mark { token: at(mark.token), ..mark }).collect(),
         };
         let Picture { pixels, pixel_shape, frame_seconds, .. } = picture;
-        Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, map })
+        let plain = self.family.reads_plain().then(|| self.plain(&pixels, pixel_shape));
+        Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, plain, map })
+    }
+
+    /// Pixels before normalisation, from 0 to 1.
+    fn plain(&self, pixels: &[f32], [_, _, height, width]: [usize; 4]) -> Vec<f32> {
+        let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
+        let channels = pixels.chunks(height * width).zip((0..3).cycle());
+        let plain = |(values, channel): (&[f32], usize)| -> Vec<f32> {
+            // Whole 255ths, as they were: normalisation rounds.
+            let value = |value: &f32| ((value * std[channel] + mean[channel]) * 255.0).round() / 255.0;
+            values.iter().map(value).collect()
+        };
+        channels.flat_map(plain).collect()
     }
 
     /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation:

@@ -1,6 +1,6 @@
 //! Qwen2-VL and Qwen2.5-VL: an image keeps its size, to the nearest multiple of a merged cell; a video is a list of frames.
 //!
-//! `model_type` "qwen2_vl" and "qwen2_5_vl"; Wang et al. 2024, "Qwen2-VL", section 2.1. One image token is `merge_size` x
+//! `model_type` "qwen2_vl", "qwen2_5_vl" and, whose frames a spatial encoder reads too, "spatial-mllm"; Wang et al. 2024, "Qwen2-VL", section 2.1. One image token is `merge_size` x
 //! `merge_size` patches; of a video, those of `temporal_patch_size` frames together.
 
 use std::path::Path;
@@ -32,6 +32,8 @@ pub struct QwenVl {
     image: ImageProcessing,
     video: ImageProcessing,
     cells: Cells,
+    /// Whether a spatial encoder reads the frames too: Spatial-MLLM.
+    spatial: bool,
 }
 
 /// Preprocessing, the token that stands for the result, whose resizing.
@@ -79,7 +81,8 @@ impl QwenVl {
             // Files from before there were video processors mean both.
             None => image.clone(),
         };
-        Ok(Self { image, video, cells })
+        let spatial = crate::model::Family::of(folder)? == crate::model::Family::SpatialMllm;
+        Ok(Self { image, video, cells, spatial })
     }
 
     /// Frames of one size as one picture, `token` standing for it.
@@ -130,6 +133,10 @@ impl Family for QwenVl {
 
     fn video_token(&self) -> Option<&str> {
         Some(VIDEO)
+    }
+
+    fn reads_plain(&self) -> bool {
+        self.spatial
     }
 
     fn pixel_mean(&self) -> [f32; 3] {

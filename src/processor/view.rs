@@ -98,6 +98,17 @@ impl Mosaic {
         self.patches(token, self.kept_class_tokens).collect()
     }
 
+    /// The patches of an image token in a second encoder that reads frames one by one, two to a token, its patches being as
+    /// large as the first one's: frame after frame, row by row.
+    pub fn in_spatial(&self, token: Patch) -> Vec<usize> {
+        let (group, place) = self.tile_of(token);
+        let frame = |frame: usize| {
+            let before = frame * self.patches_an_image();
+            self.tile.finer(place, self.merge).map(move |at| before + at)
+        };
+        (2 * group..2 * group + 2).flat_map(frame).collect()
+    }
+
     /// Which of the tokens that the projector makes an image token is.
     pub fn projected(&self, token: Patch) -> usize {
         let (image, place) = self.tile_of(token);

@@ -20,7 +20,7 @@ impl Spot {
     pub fn is_image_only(self) -> bool {
         match self {
             Self::Pixels => true,
-            Self::Model(site) => matches!(site, Site::VisionResid(_) | Site::VisionOut | Site::ProjectorOut),
+            Self::Model(site) => site.is_image_only(),
         }
     }
 }

@@ -45,7 +45,16 @@ impl Checkpoint {
     /// # Errors
     /// No weights, a truncated or corrupted file, an index that names what is not there, or an unknown key layout.
     pub fn open(folder: &Path, layouts: &[KeyLayout]) -> Result<Self> {
-        let shards = weight_files(folder)?.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
+        Self::of_files(folder, &weight_files(folder)?, layouts)
+    }
+
+    /// As [`open`](Self::open), of one file, whatever it is called.
+    pub fn open_file(path: &Path, layouts: &[KeyLayout]) -> Result<Self> {
+        Self::of_files(path, &[path.to_path_buf()], layouts)
+    }
+
+    fn of_files(folder: &Path, files: &[PathBuf], layouts: &[KeyLayout]) -> Result<Self> {
+        let shards = files.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
         let mut home = BTreeMap::new();
         for (number, shard) in shards.iter().enumerate() {
             for key in shard.infos.keys() {
@@ -81,6 +90,13 @@ impl Checkpoint {
     /// Whether the file holds the tensor, under its canonical name.
     pub fn holds(&self, name: &str) -> bool {
         self.home.contains_key(&self.key(name))
+    }
+
+    /// The shape of a tensor of the file, by its canonical name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        let key = self.key(name);
+        let shard = &self.shards[*self.home.get(&key)?];
+        shard.infos.get(&key).map(|info| info.shape.as_slice())
     }
 
     /// Refuses tensors that nothing asked for, but for those whose names `spare` accepts.
@@ -172,6 +188,12 @@ impl Shard {
         };
         Ok(values)
     }
+}
+
+/// Whether a folder's weights hold a tensor, by its name in the file; false where there are no weights to ask.
+pub fn holds(folder: &Path, key: &str) -> bool {
+    let files = weight_files(folder).unwrap_or_default();
+    files.iter().any(|path| Shard::open(path).is_ok_and(|shard| shard.infos.contains_key(key)))
 }
 
 /// What a folder's weights take.

@@ -11,6 +11,6 @@ mod save;
 
 pub use builder::{Builder, Role, Source};
 pub use config::{field, read_json};
-pub use files::{Checkpoint, KeyLayout, Sizes, sizes};
+pub use files::{Checkpoint, KeyLayout, Sizes, holds, sizes};
 pub use random::Random;
 pub use save::{ParamKeys, save};

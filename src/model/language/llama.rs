@@ -10,7 +10,7 @@ use super::{LlamaConfig, Position, Sight, Stream};
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, Role};
 use crate::model::hook::Hooks;
-use crate::model::layers::{Attention, AttentionShape, GatedMlp, HeadNorms, Mask, Rotary, Tap, Wheels};
+use crate::model::layers::{Attention, AttentionShape, GatedMlp, HeadNorms, Mask, Norm, Rotary, Tap, Wheels};
 use crate::model::site::{Site, SiteSpec};
 
 #[derive(Module, Debug)]
@@ -44,8 +44,8 @@ impl Block {
         let norms = match style.norms {
             Norms::Two => None,
             Norms::FourAndHeads => Some(HeadNorms {
-                q: attention.rms_norm("q_norm", head_dim, epsilon, style.gain)?,
-                k: attention.rms_norm("k_norm", head_dim, epsilon, style.gain)?,
+                q: Norm::Rms(attention.rms_norm("q_norm", head_dim, epsilon, style.gain)?),
+                k: Norm::Rms(attention.rms_norm("k_norm", head_dim, epsilon, style.gain)?),
             }),
         };
         let attention = Attention { q, k, v, o, norms, shape };
@@ -215,8 +215,9 @@ impl Llama {
         let mut tap = Tap {
             hooks,
             scores: Some(Site::LmScores(layer)),
-            weights: Site::LmAttn(layer),
+            weights: Some(Site::LmAttn(layer)),
             heads: Some(layer),
+            across: None,
             lengths,
         };
         let after = |norm: &Option<RmsNorm>, added: Tensor<3>| match norm {
