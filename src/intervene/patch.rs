@@ -108,6 +108,8 @@ impl PatchSpec {
     fn window(&self, site: Site, width: usize) -> Option<Vec<Site>> {
         let step = |n: usize| match site {
             Site::VisionResid(s) => Some(Site::VisionResid(s + n)),
+            Site::SpatialFrame(i) => Some(Site::SpatialFrame(i + n)),
+            Site::SpatialGlobal(i) => Some(Site::SpatialGlobal(i + n)),
             Site::LmResid(s) => Some(Site::LmResid(s + n)),
             Site::LmHead(l, h) => Some(Site::LmHead(l + n, h)),
             Site::LmAttnOut(l) => Some(Site::LmAttnOut(l + n)),

@@ -60,12 +60,19 @@ pub trait VisionLanguage: Send + Sync {
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<3>>;
 
-    /// Image tokens from what two encoders add to them, `connector.2d` and `connector.3d`, each `[batch, image tokens,
-    /// width]`: where a pass begins again without running either.
+    /// Image tokens from what two encoders add to them: the image encoder at `connector.2d`, `[batch, image tokens, width]`,
+    /// and the spatial one at `connector.3d`, the same; None: what it makes of the inputs. Where a pass begins again without
+    /// running the first, or either.
     ///
     /// # Errors
     /// A model of one encoder; addends of different numbers of tokens.
-    fn encode_addends(&self, _addends: [Tensor<3>; 2], _hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+    fn encode_addends(
+        &self,
+        _inputs: &Inputs,
+        _image: Tensor<3>,
+        _spatial: Option<Tensor<3>>,
+        _hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
         Err(Error::usage("this model has one encoder: its image tokens are no sum"))
     }
 

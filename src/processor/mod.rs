@@ -47,6 +47,10 @@ pub use view::{Mark, Mosaic, View};
 
 use crate::error::{Error, Result};
 
+/// Seconds from one frame of a video to the next where nothing says otherwise: two frames a second, as the published
+/// processors assume.
+pub const FRAME_SECONDS: f64 = 0.5;
+
 /// One item, ready for the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
@@ -236,6 +240,18 @@ impl Processor {
     /// What normalisation divides each channel by.
     pub fn pixel_std(&self) -> [f32; 3] {
         self.family.pixel_std()
+    }
+
+    /// What an item shows, without a question: one frame is a picture, several are a video with the frames
+    /// [`FRAME_SECONDS`] apart.
+    ///
+    /// # Errors
+    /// As [`picture`](Self::picture) and [`video`](Self::video).
+    pub fn shown(&self, frames: &[RgbImage]) -> Result<Picture> {
+        match frames {
+            [image] => self.picture(image),
+            frames => self.video(frames, FRAME_SECONDS),
+        }
     }
 
     /// One image, without a question.

@@ -109,6 +109,11 @@ impl Mosaic {
         (2 * group..2 * group + 2).flat_map(frame).collect()
     }
 
+    /// How many patches an item has there.
+    pub fn spatial_tokens(&self) -> usize {
+        2 * self.images * self.patches_an_image()
+    }
+
     /// Which of the tokens that the projector makes an image token is.
     pub fn projected(&self, token: Patch) -> usize {
         let (image, place) = self.tile_of(token);

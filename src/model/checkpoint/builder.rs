@@ -110,6 +110,20 @@ impl<'s> Builder<'s> {
         Ok(Linear { bias, ..self.patches(name, width, sides)? })
     }
 
+    /// A transposed convolution whose stride is its kernel, as the matrix it is: `[width, width * side * side]`. The bias of a
+    /// channel goes to all of its places. It has no key of its own: such a module can be read, not saved.
+    pub fn enlarging(&mut self, name: &str, width: usize, side: usize) -> Result<Linear> {
+        let key = format!("{}{name}", self.prefix);
+        let (weight, bias) = (format!("{key}.weight"), format!("{key}.bias"));
+        let values = self.source.values(&weight, &[width, width, side, side], Role::Weight)?;
+        let biases = self.source.values(&bias, &[width], Role::Bias)?;
+        let places = width * side * side;
+        let biases: Vec<f32> = biases.iter().flat_map(|value| std::iter::repeat_n(*value, side * side)).collect();
+        let bias = named(&bias, Tensor::from_data(TensorData::new(biases, [places]), &self.device));
+        let weight = named(&weight, Tensor::from_data(TensorData::new(values, [width, places]), &self.device));
+        Ok(Linear { weight, bias: Some(bias) })
+    }
+
     /// The same over `frames` images at once: `[channels * frames * patch * patch, width]`.
     pub fn patch_volumes(&mut self, name: &str, width: usize, [channels, frames, patch]: [usize; 3]) -> Result<Linear> {
         let shape = [width, channels, frames, patch, patch];

@@ -155,12 +155,6 @@ impl Llava {
         Stream { residual, sight, near: None, lengths, past: Vec::new() }
     }
 
-    /// The stream of text tokens `[batch, tokens]` at `lm.0.resid`, with positions and mask of the caller's choosing.
-    pub fn embed_text(&self, ids: Tensor<2, Int>, positions: &[usize], mask: Mask) -> Stream {
-        let [batch, tokens] = ids.dims();
-        self.stream(self.language.embed(ids), positions, mask, vec![tokens; batch])
-    }
-
     /// The stream at `lm.0.resid` with positions and mask of the caller's choosing, one set for the whole batch.
     pub fn embed_at(&self, inputs: &Inputs, visual: Tensor<3>, positions: &[usize], mask: Mask) -> Result<Stream> {
         let residual = splice(self.language.embed(inputs.ids.clone()), visual, &inputs.image)?;

@@ -17,7 +17,7 @@ use composed::{Composed, Recipe};
 pub use llava::{Llava, LlavaConfig};
 pub use qwen_vl::{QwenVl, QwenVlConfig};
 use serde_json::Value;
-pub use spatial_mllm::{SpatialMllm, SpatialMllmConfig, open_spatial_connector, open_vggt};
+pub use spatial_mllm::{SpatialMllm, SpatialMllmConfig, open_point_head, open_spatial_connector, open_vggt};
 
 use super::VisionLanguage;
 use super::checkpoint::{KeyLayout, field, holds, read_json};

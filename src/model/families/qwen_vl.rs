@@ -101,7 +101,7 @@ fn text_config(json: &Value) -> Result<&Value> {
 #[derive(Module, Debug)]
 pub struct QwenVl {
     tower: QwenTower,
-    language: Llama,
+    pub(crate) language: Llama,
     #[module(skip)]
     config: QwenVlConfig,
 }

@@ -12,7 +12,9 @@ use super::qwen_vl::{QwenVl, QwenVlConfig};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, field, read_json};
 use crate::model::language::{Position, Stream};
-use crate::model::spatial::{ConnectorVersion, SpatialConnector, SpatialConnectorConfig, Vggt, VggtConfig};
+use crate::model::spatial::{
+    ConnectorVersion, PointHead, PointHeadConfig, SpatialConnector, SpatialConnectorConfig, Vggt, VggtConfig,
+};
 use crate::model::vision::Patching;
 use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage};
 
@@ -66,11 +68,11 @@ impl SpatialMllmConfig {
         let base = QwenVlConfig::from_json(json)?;
         let empty = Value::Object(serde_json::Map::new());
         let part = |key: &str| json.get(key).filter(|value| !value.is_null()).unwrap_or(&empty);
-        let spatial = VggtConfig::from_json(part("spatial_config")).map_err(|error| error.within("spatial_config"))?;
         let spatial = match weights {
-            Some(weights) => spatial.measured(weights, ENCODER)?,
-            None => spatial,
+            Some(weights) => VggtConfig::of_weights(part("spatial_config"), weights, ENCODER),
+            None => VggtConfig::from_json(part("spatial_config")),
         };
+        let spatial = spatial.map_err(|error| error.within("spatial_config"))?;
         let connector = part("connector_config");
         let kind: String = field(connector, "connector_type", "mlp_add".to_owned())?;
         if kind != "mlp_add" {
@@ -240,8 +242,7 @@ impl VisionLanguage for SpatialMllm {
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
         let image = self.base.merged(inputs, hooks)?;
-        let image = hooks.tokens(Site::Connector2d, image)?;
-        self.joined(image, self.addend(inputs, hooks)?, hooks)
+        self.encode_addends(inputs, image, None, hooks)
     }
 
     fn encode_from(
@@ -252,13 +253,29 @@ impl VisionLanguage for SpatialMllm {
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<3>> {
         let image = self.base.merged_from(inputs, slot, state(slot)?, hooks)?;
-        let image = hooks.tokens(Site::Connector2d, image)?;
-        self.joined(image, self.addend(inputs, hooks)?, hooks)
+        self.encode_addends(inputs, image, None, hooks)
     }
 
-    fn encode_addends(&self, [image, spatial]: [Tensor<3>; 2], hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+    fn encode_addends(
+        &self,
+        inputs: &Inputs,
+        image: Tensor<3>,
+        spatial: Option<Tensor<3>>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
         let image = hooks.tokens(Site::Connector2d, image)?;
-        self.joined(image, spatial, hooks)
+        let spatial = match spatial {
+            Some(spatial) => spatial,
+            None => self.addend(inputs, hooks)?,
+        };
+        let spatial = hooks.tokens(Site::Connector3d, spatial)?;
+        let ([_, tokens, _], [_, others, _]) = (image.dims(), spatial.dims());
+        if tokens != others {
+            return Err(Error::data(format!(
+                "the image encoder makes {tokens} image tokens, the spatial encoder {others}: expected as many of each"
+            )));
+        }
+        hooks.tokens(Site::ProjectorOut, image + spatial)
     }
 
     fn encoder_slots(&self) -> Vec<usize> {
@@ -286,34 +303,50 @@ impl VisionLanguage for SpatialMllm {
     }
 }
 
-impl SpatialMllm {
-    /// The sum of both addends, the second not yet shown to the hooks.
-    fn joined(&self, image: Tensor<3>, spatial: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        let spatial = hooks.tokens(Site::Connector3d, spatial)?;
-        let ([_, tokens, _], [_, others, _]) = (image.dims(), spatial.dims());
-        if tokens != others {
-            return Err(Error::data(format!(
-                "the image encoder makes {tokens} image tokens, the spatial encoder {others}: expected as many of each"
-            )));
-        }
-        hooks.tokens(Site::ProjectorOut, image + spatial)
-    }
-}
-
 /// Reads the folder of a VGGT by itself: `config.json` with `embed_dim`, `img_size` and `patch_size`, weights named
 /// `aggregator.*`, heads beside them or not.
 ///
 /// # Errors
 /// Anything about the folder that does not fit, by file and key.
 pub fn open_vggt(folder: &Path, device: &Device) -> Result<Vggt> {
-    let path = folder.join("config.json");
     let mut checkpoint = Checkpoint::open(folder, &VGGT_LAYOUTS)?;
-    let config = VggtConfig::from_json(&read_json(&path)?).and_then(|config| config.measured(&checkpoint, ""));
-    let config = config.map_err(|error| error.within(path.display()))?;
+    let config = vggt_config(folder, &checkpoint, "")?;
     let mut keys = ParamKeys::default();
     let model = Vggt::build(&mut Builder::new(&mut checkpoint, &mut keys, device), &config)?;
     checkpoint.finish(is_spare)?;
     Ok(model)
+}
+
+/// Reads the spatial encoder of a folder, a VGGT's or a Spatial-MLLM's, and the head that says where in space each pixel lies.
+///
+/// # Errors
+/// As [`open_vggt`]; a file whose heads were dropped.
+pub fn open_point_head(folder: &Path, device: &Device) -> Result<(Vggt, PointHead)> {
+    let layouts = [VGGT_LAYOUTS[0], LAYOUTS[0], LAYOUTS[1]];
+    let mut checkpoint = Checkpoint::open(folder, &layouts)?;
+    let root = if checkpoint.holds("aggregator.camera_token") { "" } else { ENCODER };
+    let config = vggt_config(folder, &checkpoint, root)?;
+    let head = PointHeadConfig::measured(&checkpoint, root).ok_or_else(|| {
+        Error::data(format!("{}: the spatial encoder has no point head (`{root}point_head.*`)", folder.display()))
+            .with_help("the heads were dropped from this file: use the published VGGT-1B, or recorded point maps")
+    })?;
+    let mut keys = ParamKeys::default();
+    let mut weights = Builder::new(&mut checkpoint, &mut keys, device);
+    if root.is_empty() {
+        return Ok((Vggt::build(&mut weights, &config)?, PointHead::build(&mut weights, &config, &head)?));
+    }
+    let mut weights = weights.within(root.trim_end_matches('.'));
+    Ok((Vggt::build(&mut weights, &config)?, PointHead::build(&mut weights, &config, &head)?))
+}
+
+/// The measures of a folder's spatial encoder.
+fn vggt_config(folder: &Path, weights: &Checkpoint, root: &str) -> Result<VggtConfig> {
+    let path = folder.join("config.json");
+    let json = read_json(&path)?;
+    let own = json.get("spatial_config").filter(|own| !own.is_null());
+    let empty = Value::Object(serde_json::Map::new());
+    let own = own.unwrap_or(if root.is_empty() { &json } else { &empty });
+    VggtConfig::of_weights(own, weights, root).map_err(|error| error.within(path.display()))
 }
 
 /// Reads `connector.safetensors` beside the weights of a VGGT: a connector of v1.1 on its own, `connector.*`; none where

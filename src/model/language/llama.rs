@@ -188,6 +188,12 @@ impl Llama {
         Stream { residual: self.embed(ids), sight, near, lengths: vec![1; batch], past: Vec::new() }
     }
 
+    /// The stream of text tokens `[batch, tokens]` with positions and mask of the caller's choosing.
+    pub fn text(&self, ids: Tensor<2, Int>, positions: &[usize], mask: Mask, lengths: Vec<usize>) -> Stream {
+        let sight = Sight { rotary: self.rotary(positions), mask };
+        Stream { residual: self.embed(ids), sight, near: None, lengths, past: Vec::new() }
+    }
+
     /// The angles of positions that all items share.
     pub fn rotary(&self, positions: &[usize]) -> Rotary {
         Rotary::new(positions, &self.wheels(), &self.device())

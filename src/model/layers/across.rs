@@ -99,3 +99,76 @@ impl Across {
         tokens.chunks(block).map(of).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+    use crate::model::hook::{Hook, Rows};
+
+    const ACROSS: Across = Across { layer: 3, frames: 3, tokens: 4, special: 1 };
+
+    struct Take(Vec<Site>, Rows, Option<Tensor<4>>);
+
+    impl Hook for Take {
+        fn sites(&self) -> &[Site] {
+            &self.0
+        }
+
+        fn rows(&self, _: Site) -> Rows {
+            self.1.clone()
+        }
+
+        fn attention(&mut self, _: Site, rows: Tensor<4>) -> Result<Tensor<4>> {
+            self.2 = Some(rows.clone());
+            Ok(rows)
+        }
+    }
+
+    fn taken(site: Site, rows: Rows, [queries, keys]: [&Tensor<4>; 2]) -> Vec<f32> {
+        let mut take = Take(vec![site], rows, None);
+        ACROSS.visit(queries, keys, 0.5, &mut Hooks::one(&mut take)).unwrap();
+        take.2.unwrap().into_data().iter::<f32>().collect()
+    }
+
+    /// Against the whole matrix, item by item and head by head.
+    #[test]
+    fn shares_are_those_of_the_whole_matrix() {
+        let device = Device::flex();
+        device.seed(3);
+        let draw = || Tensor::<4>::random([2, 2, 12, 4], Distribution::Normal(0.0, 1.5), &device);
+        let (queries, keys) = (draw(), draw());
+        let weights = activation::softmax(queries.clone().matmul(keys.clone().swap_dims(2, 3)) * 0.5, 3);
+        let weights: Vec<f32> = weights.into_data().iter::<f32>().collect();
+        let share = |item: usize, head: usize, query: usize, frame: usize| -> f32 {
+            let row = &weights[((item * 2 + head) * 12 + query) * 12..][..12];
+            row[4 * frame..4 * frame + 4].iter().sum()
+        };
+        let both = [&queries, &keys];
+        let shares = taken(Site::SpatialShares(3), Rows::All, both);
+        let frames = taken(Site::SpatialFrames(3), Rows::All, both);
+        for item in 0..2 {
+            for head in 0..2 {
+                for to in 0..3 {
+                    for from in 0..3 {
+                        let of = |patch: usize| share(item, head, 4 * from + 1 + patch, to);
+                        let mean = (0..3).map(of).sum::<f32>() / 3.0;
+                        let map = frames[((item * 2 + head) * 3 + from) * 3 + to];
+                        assert!((map - mean).abs() < 1e-6, "{map} {mean}");
+                        for patch in 0..3 {
+                            let one = shares[((item * 2 + head) * 9 + 3 * from + patch) * 3 + to];
+                            assert!((one - of(patch)).abs() < 1e-6);
+                        }
+                    }
+                }
+            }
+        }
+        // Chosen rows: the second and the last patch of the first item, the first and the third of the second.
+        let chosen = taken(Site::SpatialShares(3), Rows::At(vec![vec![1, 8], vec![0, 2]]), both);
+        assert_eq!(chosen[..3], shares[3..6]);
+        assert_eq!(chosen[18 - 6..18 - 3], shares[2 * 27..2 * 27 + 3]);
+        let last = taken(Site::SpatialFrames(3), Rows::Last, both);
+        assert_eq!(last[..3], frames[6..9]);
+    }
+}

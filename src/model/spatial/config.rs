@@ -23,29 +23,37 @@ pub struct VggtConfig {
 
 impl VggtConfig {
     /// Reads `config.json` of a VGGT folder, or the `spatial_config` of a Spatial-MLLM's. `num_heads`, `depth` and
-    /// `tower_depth` are read where a file has them.
+    /// `tower_depth` are read where a file has them; else they have the published numbers.
     pub fn from_json(json: &Value) -> Result<Self> {
+        Self::written(json)?.checked()
+    }
+
+    /// As [`from_json`](Self::from_json), but with blocks and heads as the weights have them, under the canonical names below
+    /// `root`.
+    ///
+    /// # Errors
+    /// Weights without an aggregator, or with more blocks of one kind than of the other.
+    pub fn of_weights(json: &Value, weights: &Checkpoint, root: &str) -> Result<Self> {
+        Self::written(json)?.measured(weights, root)?.checked()
+    }
+
+    fn written(json: &Value) -> Result<Self> {
         let width: usize = field(json, "embed_dim", 1024)?;
         let heads: usize = field(json, "num_heads", 16)?;
-        if heads == 0 || !width.is_multiple_of(heads) {
-            return Err(Error::data(format!("`embed_dim` {width} cannot be cut into {heads} heads (`num_heads`)")));
+        if heads == 0 {
+            return Err(Error::data("`num_heads` is 0"));
         }
-        Self {
+        Ok(Self {
             width,
             image: field(json, "img_size", 518)?,
             patch: field(json, "patch_size", 14)?,
             head_dim: width / heads,
             tower: field(json, "tower_depth", 24)?,
             depth: field(json, "depth", 24)?,
-        }
-        .checked()
+        })
     }
 
-    /// The same with blocks and heads as the weights have them, under the canonical names below `root`.
-    ///
-    /// # Errors
-    /// Weights without an aggregator, or with more blocks of one kind than of the other.
-    pub fn measured(self, weights: &Checkpoint, root: &str) -> Result<Self> {
+    fn measured(self, weights: &Checkpoint, root: &str) -> Result<Self> {
         let blocks = |kind: &str| {
             let norm = |i: &usize| weights.holds(&format!("{root}aggregator.{kind}.{i}.norm1.weight"));
             (0..).take_while(norm).count()
@@ -61,7 +69,7 @@ impl VggtConfig {
         let Some(&[head_dim]) = weights.shape(&gain) else {
             return Err(Error::data(format!("the spatial encoder's `{gain}` is missing: expected the norm of a head")));
         };
-        Self { head_dim, depth: within, tower: blocks("patch_embed.blocks"), ..self }.checked()
+        Ok(Self { head_dim, depth: within, tower: blocks("patch_embed.blocks"), ..self })
     }
 
     fn checked(self) -> Result<Self> {
