@@ -20,7 +20,7 @@
 //! | [`report`] | a run folder to `report.html` and `summary.md` |
 //!
 //! Beside them: [`study`] reads the TOML that asks for all this and keeps the run folder, [`parity`] compares a model with
-//! its reference implementation, [`look`](mod@look) takes one attention row without a study, [`train`] makes the bundled model
+//! its reference implementation, [`import`](mod@import) brings in what another program recorded, [`look`](mod@look) takes one attention row without a study, [`train`] makes the bundled model
 //! organisms, and [`cli`] is the thin front door.
 
 #![deny(unsafe_code)]
@@ -30,6 +30,7 @@ pub mod cli;
 pub mod dataset;
 pub mod error;
 pub mod figure;
+pub mod import;
 pub mod intervene;
 pub mod look;
 pub mod model;

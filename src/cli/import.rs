@@ -10,7 +10,7 @@ use super::command_line::command_line;
 use super::interrupt::stoppable;
 use super::study_flags::list_skipped;
 use crate::error::Result;
-use crate::record::import::{self, Scoring};
+use crate::import::{self, Scoring};
 use crate::record::{BadItems, Bar};
 use crate::study::{Compat, Study, shipped};
 

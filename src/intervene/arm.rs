@@ -15,6 +15,23 @@ pub struct Arm {
     pub hook: Box<dyn Hook>,
 }
 
+impl Arm {
+    /// How many positions at the beginning of a prompt it leaves alone in all its units; `image` are each unit's positions
+    /// of image tokens, by which those at `projector.out` are counted.
+    pub fn untouched(&self, image: &[Vec<usize>]) -> usize {
+        // At a second site its hook would count positions from the prompt's beginning, so that none could be left out.
+        if self.hook.sites() != [self.labels.site] {
+            return 0;
+        }
+        let first = |(&unit, written): (&usize, &Vec<usize>)| match self.labels.site {
+            Site::LmResid(_) => written.iter().min().copied(),
+            Site::ProjectorOut => written.iter().filter_map(|&token| image.get(unit)?.get(token).copied()).min(),
+            _ => None,
+        };
+        self.units.iter().zip(&self.written).map(|unit| first(unit).unwrap_or(0)).min().unwrap_or(0)
+    }
+}
+
 /// What an arm is, as columns of the effects frame. See there for what each means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {

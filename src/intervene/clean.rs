@@ -46,7 +46,7 @@ pub struct Clean {
     pub stream: Stream,
     /// By slot.
     pub residuals: Vec<Tensor<3>>,
-    /// Keys and values by layer, where the design scales attention; else empty.
+    /// Keys and values by layer; empty where nothing restarts from them.
     pub past: Vec<Option<KeyValue>>,
     /// By slot of the encoder; only those that arms start from, and what the projector reads before them.
     pub vision: BTreeMap<usize, Tensor<3>>,
@@ -55,12 +55,14 @@ pub struct Clean {
 }
 
 impl Clean {
-    /// Logits `[rows, vocabulary]` of these units, from a place on.
+    /// Logits `[rows, vocabulary]` of these units, from a place on; `untouched` positions at the beginning of each are as the
+    /// clean run left them.
     pub fn restarted(
         &self,
         model: &dyn VisionLanguage,
         start: Start,
         rows: &[usize],
+        untouched: usize,
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<2>> {
         let (slot, stream) = match start {
@@ -92,7 +94,22 @@ impl Clean {
                 (0, model.embed(&inputs, visual, hooks)?)
             }
         };
-        let stream = model.blocks(slot, stream, hooks)?;
-        Ok(model.readout(stream.last(), hooks)?.squeeze_dim(1))
+        let [_, tokens, _] = stream.residual.dims();
+        // Less does not pay for fetching keys and values.
+        let pays = slot < model.depth() && 8 * untouched > tokens;
+        let tail = pays.then(|| stream.tail(tokens.saturating_sub(untouched), &self.known(slot, rows)));
+        let last = model.last(slot, tail.flatten().unwrap_or(stream), hooks)?;
+        Ok(model.readout(last, hooks)?.squeeze_dim(1))
+    }
+
+    /// Keys and values of these units in the layers behind a slot.
+    fn known(&self, slot: usize, rows: &[usize]) -> Vec<Option<KeyValue>> {
+        let whole = rows.iter().copied().eq(0..self.inputs.batch());
+        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let index = Tensor::from_data(index.as_slice(), &self.visual.device());
+        let chosen = |known: &KeyValue| if whole { known.clone() } else { known.select(&index) };
+        let of = |known: &Option<KeyValue>| known.as_ref().map(chosen);
+        let behind = self.past.iter().skip(slot).map(of);
+        std::iter::repeat_n(None, slot).chain(behind).collect()
     }
 }

@@ -77,7 +77,7 @@ pub fn run_roles(
         let mut stream = model.embed(&inputs, visual.clone(), &mut hooks)?;
         let begun = stream.clone();
         let mut residuals = vec![stream.residual.clone()];
-        if role == Role::Clean && design.scales() {
+        if role == Role::Clean {
             stream.past = vec![None; model.depth()];
         }
         for layer in 0..model.depth() {

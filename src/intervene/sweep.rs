@@ -26,9 +26,6 @@ use crate::error::{Error, Result};
 use crate::model::{Hooks, Site};
 use crate::processor::AnswerForms;
 
-/// Rows of the batch axis that arms may be stacked to, in multiples of a batch of units.
-const STACKED: usize = 4;
-
 /// Whether an arm computes what the clean run has computed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
@@ -144,7 +141,7 @@ impl Sweep<'_> {
         clean.vision = self.vision(&arms, &batch, &encoded)?;
         clean.addends = self.addends(&arms, &batch, &encoded)?;
         // Passes do not see one another: small models leave a core alone busy, so that several run at a time.
-        let passes = self.passes(arms);
+        let passes = self.passes(arms, &clean.inputs.image);
         let passed: Vec<Passed> =
             passes.into_par_iter().map(|arms| self.pass(arms, &batch, &clean, &forms)).collect::<Result<_>>()?;
         let mut measured: Vec<(usize, Arm, Vec<Measured>)> = Vec::new();
@@ -261,11 +258,15 @@ impl Sweep<'_> {
         }
     }
 
-    /// Which arms share a pass, each with its number: they start at one place and look at tokens only.
-    fn passes(&self, arms: Vec<Arm>) -> Vec<Pass> {
-        let room = STACKED * self.bench.batch.max(1);
+    /// Which arms share a pass, each with its number: they start at one place and look at tokens only, and those that leave
+    /// most of a prompt alone go together.
+    fn passes(&self, arms: Vec<Arm>, image: &[Vec<usize>]) -> Vec<Pass> {
+        // More would save nothing: what a pass holds would no longer fit the processor's cache.
+        let room = self.bench.batch.max(1);
         let mut passes: Vec<(Option<Start>, usize, Pass)> = Vec::new();
-        for (index, arm) in arms.into_iter().enumerate().filter(|(_, arm)| !arm.units.is_empty()) {
+        let mut arms: Pass = arms.into_iter().enumerate().filter(|(_, arm)| !arm.units.is_empty()).collect();
+        arms.sort_by_cached_key(|(_, arm)| arm.untouched(image));
+        for (index, arm) in arms {
             let shares = self.restart == Restart::FromClean && Stack::takes(&arm);
             let start = shares.then(|| Start::of(arm.labels.site, self.bench.model));
             let open = passes
@@ -293,9 +294,10 @@ impl Sweep<'_> {
             Restart::FromClean => Start::of(site, model),
             Restart::FromPixels => Start::Vision(0),
         };
+        let untouched = arms.iter().map(|arm| arm.untouched(&clean.inputs.image)).min().unwrap_or(0);
         let mut stack = Stack::new(&mut arms);
         let logits = match self.restart {
-            Restart::FromClean => clean.restarted(model, start, &rows, &mut Hooks::one(&mut stack))?,
+            Restart::FromClean => clean.restarted(model, start, &rows, untouched, &mut Hooks::one(&mut stack))?,
             Restart::FromPixels => self.whole_pass(&rows, &mut stack, batch, clean)?,
         };
         let change = std::mem::take(&mut stack.change);

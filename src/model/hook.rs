@@ -94,6 +94,11 @@ impl<'a> Hooks<'a> {
         self.hooks.iter().any(|hook| hook.sites().contains(&site))
     }
 
+    /// Whether any hook looks into a block of the language model.
+    pub fn look_into(&self, block: usize) -> bool {
+        self.hooks.iter().any(|hook| hook.sites().iter().any(|site| site.block() == Some(block)))
+    }
+
     /// Shows a site of tokens to every hook that visits it.
     pub fn tokens(&mut self, site: Site, mut tokens: Tensor<3>) -> Result<Tensor<3>> {
         for hook in self.hooks.iter_mut().filter(|hook| hook.sites().contains(&site)) {
@@ -187,15 +192,22 @@ impl QueryRows {
         })
     }
 
-    /// Which of `keys` columns each row must not see under a causal mask: `[batch, 1, rows, keys]`.
-    pub(super) fn future(&self, batch: usize, keys: usize, device: &burn::tensor::Device) -> Tensor<4, Bool> {
+    /// Which of `keys` columns each row must not see under a causal mask, the first row being that of column `seen`:
+    /// `[batch, 1, rows, keys]`.
+    pub(super) fn future(
+        &self,
+        batch: usize,
+        seen: usize,
+        keys: usize,
+        device: &burn::tensor::Device,
+    ) -> Tensor<4, Bool> {
         let positions: Vec<Vec<usize>> = match self {
-            Self::All => vec![(0..keys).collect(); batch],
+            Self::All => vec![(0..keys - seen).collect(); batch],
             Self::At(rows) => rows.clone(),
         };
         let count = positions.first().map_or(0, Vec::len);
         let hidden: Vec<bool> =
-            positions.iter().flatten().flat_map(|&row| (0..keys).map(move |key| key > row)).collect();
+            positions.iter().flatten().flat_map(|&row| (0..keys).map(move |key| key > seen + row)).collect();
         Tensor::from_data(TensorData::new(hidden, [batch, 1, count, keys]), device)
     }
 

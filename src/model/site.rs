@@ -85,6 +85,17 @@ impl Site {
     pub fn is_image_only(self) -> bool {
         matches!(self, Self::VisionResid(_) | Self::VisionOut) || self.is_spatial() || self.is_of_image_tokens()
     }
+
+    /// The language model's block in which it is met, where it is met in one.
+    pub fn block(self) -> Option<usize> {
+        match self {
+            Self::LmResid(slot) => slot.checked_sub(1),
+            Self::LmScores(l) | Self::LmAttn(l) | Self::LmHead(l, _) | Self::LmAttnOut(l) | Self::LmMlpOut(l) => {
+                Some(l)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Site {

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::hook::Hooks;
 use super::inputs::Inputs;
-use super::language::{Position, Stream, farthest, positions};
+use super::language::{Llama, Position, Stream, farthest, positions};
 use super::layers::{KeyValue, Mask};
 use super::site::{Site, SiteSpec};
 use super::vision::Patching;
@@ -22,7 +22,12 @@ pub struct Quirks {
 
 /// A vision-language model, walked block by block.
 pub trait VisionLanguage: Send + Sync {
-    fn device(&self) -> Device;
+    /// The language model.
+    fn language(&self) -> &Llama;
+
+    fn device(&self) -> Device {
+        self.language().device()
+    }
 
     /// Every site, in the order in which a forward pass meets them.
     fn sites(&self) -> Vec<SiteSpec>;
@@ -31,7 +36,9 @@ pub trait VisionLanguage: Send + Sync {
     fn parameters(&self) -> usize;
 
     /// Blocks of the language model.
-    fn depth(&self) -> usize;
+    fn depth(&self) -> usize {
+        self.language().config().layers
+    }
 
     /// The inputs' pixels to visual tokens `[batch, patches, width]`.
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
@@ -83,16 +90,24 @@ pub trait VisionLanguage: Send + Sync {
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream>;
 
     /// One more token for each item, `[batch, 1]`, at the given position: the stream at `lm.0.resid`.
-    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream;
+    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
+        self.language().next(ids, position)
+    }
 
     /// Passes the stream through block `layer`.
-    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream>;
+    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
+        self.language().block(layer, stream, hooks)
+    }
 
     /// Logits `[batch, rows, vocabulary]` of residual rows `[batch, rows, width]`.
-    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>>;
+    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        hooks.tokens(Site::Logits, self.language().readout(rows))
+    }
 
     /// The final norm alone, `[batch, rows, width]` to the same: what Hugging Face calls the last hidden state.
-    fn normalise(&self, rows: Tensor<3>) -> Tensor<3>;
+    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
+        self.language().normalise(rows)
+    }
 
     /// The encoder's own output, `[batch, tokens, width]`, of its last state: normalised, where the encoder does that.
     fn finish(&self, last: Tensor<3>) -> Tensor<3> {
@@ -108,6 +123,20 @@ pub trait VisionLanguage: Send + Sync {
     /// All blocks from `from` on.
     fn blocks(&self, from: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
         (from..self.depth()).try_fold(stream, |stream, layer| self.block(layer, stream, hooks))
+    }
+
+    /// All blocks from `from` on, for the sake of each item's last position, `[batch, 1, width]`: where no hook looks into
+    /// the last block, it need not compute the others there.
+    ///
+    /// # Errors
+    /// A hook that fails.
+    fn last(&self, from: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        let last = self.depth().saturating_sub(1);
+        if from > last || hooks.look_into(last) {
+            return Ok(self.blocks(from, stream, hooks)?.last());
+        }
+        let stream = (from..last).try_fold(stream, |stream, layer| self.block(layer, stream, hooks))?;
+        Ok(self.language().block_of_last(last, stream, hooks)?.last())
     }
 
     /// Logits at each item's last position, `[batch, vocabulary]`.

@@ -80,6 +80,15 @@ impl Json {
     }
 }
 
+/// The text of a special token that the tokenizer's configuration names by its own key, such as `boi_token`.
+pub fn token_text(folder: &Path, key: &str, default: &str) -> Result<String> {
+    let Some(json) = Json::read(folder, "tokenizer_config.json")? else { return Ok(default.to_owned()) };
+    // Beside other keys, or among those of the model's own tokens; a list there names nothing.
+    let nested = json.value("extra_special_tokens").and_then(|tokens| tokens.get(key)?.as_str());
+    let own: Option<String> = json.get(key, "the text of a token")?.or(nested.map(str::to_owned));
+    Ok(own.unwrap_or_else(|| default.to_owned()))
+}
+
 /// A text file; `None` where there is none.
 pub fn read_text(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {

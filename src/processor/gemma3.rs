@@ -7,16 +7,16 @@ use std::path::Path;
 
 use image::RgbImage;
 
-use super::folder::Json;
+use super::folder::{Json, token_text};
 use super::image::{Class, ImageProcessing, SIGLIP, check_type, image_processor, size};
 use super::resample::{Filter, Resampler};
 use super::size::Size;
 use super::square::Square;
-use super::{Family, Picture};
+use super::{Family, OTHER_CHECKPOINT, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompt, for folders without a chat template.
-pub const PROMPT: &str = "{{ bos_token }}<start_of_turn>user\n<start_of_image>{{ messages[0]['content'][1]['text'] | trim }}\
+const PROMPT: &str = "{{ bos_token }}<start_of_turn>user\n<start_of_image>{{ messages[0]['content'][1]['text'] | trim }}\
     <end_of_turn>\n<start_of_turn>model{{ '\n' }}";
 
 const TYPES: [&str; 3] = ["Gemma3ImageProcessor", "Gemma3ImageProcessorFast", "Gemma3ImageProcessorPil"];
@@ -57,14 +57,10 @@ impl Gemma3 {
         {
             let message = format!("{}: is {other}", processor.place("image_seq_length"));
             return Err(Error::data(format!("{message}, `mm_tokens_per_image` in config.json is {tokens}"))
-                .with_help("the processor files and config.json belong to different checkpoints"));
+                .with_help(OTHER_CHECKPOINT));
         }
         let square = square.merged(square.patches() / side);
-        let names = Json::read(folder, "tokenizer_config.json")?;
-        let name = |key: &str, default: &str| -> Result<String> {
-            let own = names.as_ref().map(|json| json.get(key, "the text of a token")).transpose()?.flatten();
-            Ok(own.unwrap_or_else(|| default.to_owned()))
-        };
+        let name = |key: &str, default: &str| token_text(folder, key, default);
         Ok(Self {
             processing,
             square,
@@ -88,12 +84,12 @@ impl Family for Gemma3 {
         &self.end
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.processing.mean()
+    fn prompt(&self) -> &'static str {
+        PROMPT
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.processing.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.processing
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {

@@ -14,12 +14,11 @@ use super::size::Size;
 use super::square::Square;
 use super::tiles::{Tiling, WHOLE, resized};
 use super::view::{Mosaic, View};
-use super::{Family, Picture};
+use super::{Family, OTHER_CHECKPOINT, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompt, for folders without a chat template.
-pub const PROMPT: &str =
-    "<|im_start|>User:<image>{{ messages[0]['content'][1]['text'] }}<end_of_utterance>\nAssistant:";
+const PROMPT: &str = "<|im_start|>User:<image>{{ messages[0]['content'][1]['text'] }}<end_of_utterance>\nAssistant:";
 
 const TYPES: [&str; 6] = [
     "Idefics3ImageProcessor",
@@ -76,7 +75,7 @@ impl Idefics3 {
                 processor.place("image_seq_len"),
                 square.grid().count()
             ))
-            .with_help("the processor files and config.json belong to different checkpoints"));
+            .with_help(OTHER_CHECKPOINT));
         }
         let size = Size::Exact { width: tile, height: tile };
         let processing = ImageProcessing::resizing(&json, &CLASS, None, || Ok(size))?;
@@ -139,12 +138,12 @@ impl Family for Idefics3 {
         AROUND
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.processing.mean()
+    fn prompt(&self) -> &'static str {
+        PROMPT
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.processing.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.processing
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {

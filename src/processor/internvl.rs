@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::RgbImage;
 
-use super::folder::Json;
+use super::folder::{Json, token_text};
 use super::image::{CLIP, ImageProcessing, check_type, image_processor, size};
 use super::resample::{Filter, Resampler};
 use super::size::Size;
@@ -17,7 +17,7 @@ use super::{Family, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompt, for folders without a chat template.
-pub const PROMPT: &str = "<|im_start|>user\n<IMG_CONTEXT>\n{{ messages[0]['content'][1]['text'] }}<|im_end|>\n\
+const PROMPT: &str = "<|im_start|>user\n<IMG_CONTEXT>\n{{ messages[0]['content'][1]['text'] }}<|im_end|>\n\
     <|im_start|>assistant{{ '\n' }}";
 
 const TYPES: [&str; 3] = ["GotOcr2ImageProcessor", "GotOcr2ImageProcessorFast", "GotOcr2ImageProcessorPil"];
@@ -60,14 +60,7 @@ impl InternVl {
         if tiles.is_some_and(|(least, most)| least == 0 || least > most) {
             return Err(json.wrong("min_patches", "at least 1 and at most `max_patches`"));
         }
-        let names = Json::read(folder, "tokenizer_config.json")?;
-        let name = |key: &str, default: &str| -> Result<String> {
-            let Some(json) = &names else { return Ok(default.to_owned()) };
-            // Beside other keys, or among those of the model's own tokens; a list there names nothing.
-            let nested = json.value("extra_special_tokens").and_then(|tokens| tokens.get(key)?.as_str());
-            let own: Option<String> = json.get(key, "the text of a token")?.or(nested.map(str::to_owned));
-            Ok(own.unwrap_or_else(|| default.to_owned()))
-        };
+        let name = |key: &str, default: &str| token_text(folder, key, default);
         Ok(Self {
             processing,
             filter,
@@ -108,12 +101,12 @@ impl Family for InternVl {
         &self.end
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.processing.mean()
+    fn prompt(&self) -> &'static str {
+        PROMPT
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.processing.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.processing
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {

@@ -12,11 +12,11 @@ use super::geometry::{Axis, Grid, ImageGeometry};
 use super::image::ImageProcessing;
 use super::resample::Resampler;
 use super::view::{Mark, Mosaic, View};
-use super::{Family, Picture};
+use super::{Family, OTHER_CHECKPOINT, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompt, for folders without a chat template.
-pub const PROMPT: &str = "USER: <image>\n{{ messages[0]['content'][1]['text'] }} ASSISTANT:";
+const PROMPT: &str = "USER: <image>\n{{ messages[0]['content'][1]['text'] }} ASSISTANT:";
 
 /// Which of the vision tower's outputs become tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +96,12 @@ impl Family for Llava {
         &self.image_token
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.processing.mean()
+    fn prompt(&self) -> &'static str {
+        PROMPT
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.processing.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.processing
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {
@@ -113,7 +113,7 @@ impl Family for Llava {
                 pixels.height,
                 side = self.side
             ))
-            .with_help("the processor files and config.json belong to different checkpoints"));
+            .with_help(OTHER_CHECKPOINT));
         }
         let across = self.side / self.patch;
         let axis = |original, resized, offset| Axis { original, resized, offset, covered: across * self.patch };

@@ -19,7 +19,7 @@ use super::{Family, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompts, for folders without a chat template.
-pub fn prompt(config: &Json) -> Result<&'static str> {
+fn prompt(config: &Json) -> Result<&'static str> {
     let text = config.section("text_config")?;
     let kind: Option<String> = text.map(|json| json.get("model_type", "a name")).transpose()?.flatten();
     Ok(match kind.as_deref() {
@@ -40,6 +40,7 @@ const TYPES: [&str; 3] = ["LlavaNextImageProcessor", "LlavaNextImageProcessorFas
 
 /// LLaVA-NeXT's image side.
 pub struct LlavaNext {
+    prompt: &'static str,
     processing: ImageProcessing,
     filter: Filter,
     token: String,
@@ -78,7 +79,8 @@ impl LlavaNext {
         }
         let processor = Json::read(folder, "processor_config.json")?;
         let token = processor.map(|json| json.get("image_token", "the text of a token")).transpose()?.flatten();
-        Ok(Self { processing, filter, token: token.unwrap_or_else(|| "<image>".to_owned()), square, sizes })
+        let token = token.unwrap_or_else(|| "<image>".to_owned());
+        Ok(Self { prompt: prompt(config)?, processing, filter, token, square, sizes })
     }
 }
 
@@ -143,12 +145,12 @@ impl Family for LlavaNext {
         &self.token
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.processing.mean()
+    fn prompt(&self) -> &'static str {
+        self.prompt
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.processing.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.processing
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {

@@ -3,7 +3,7 @@
 //!
 //! A [`Processor`] is made of parts that all families share ([`chat`], [`tokenizer`], [`tokens`], [`geometry`],
 //! [`resample`]) and of one [`Family`], which turns an image into pixels and says how many places it takes in the prompt.
-//! To add a family, write one file beside [`llava`] and one line in [`Processor::open`].
+//! To add a family, write one file beside [`llava`] and one line in [`FAMILIES`].
 
 mod answers;
 pub mod chat;
@@ -34,6 +34,7 @@ use std::path::Path;
 
 use ::image::RgbImage;
 
+use self::image::ImageProcessing;
 pub use answers::AnswerForms;
 use chat::{ChatTemplate, Medium, Prompt};
 use folder::Json;
@@ -105,11 +106,11 @@ pub trait Family: Send + Sync {
         ""
     }
 
-    /// What normalisation subtracts from each channel.
-    fn pixel_mean(&self) -> [f32; 3];
+    /// The documented prompt, for folders without a chat template.
+    fn prompt(&self) -> &'static str;
 
-    /// What normalisation divides each channel by: the size of a unit of pixel, for comparisons.
-    fn pixel_std(&self) -> [f32; 3];
+    /// How an image's pixels are resized and normalised.
+    fn processing(&self) -> &ImageProcessing;
 
     /// An image as pixels and as text.
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture>;
@@ -130,6 +131,30 @@ pub trait Family: Send + Sync {
     }
 }
 
+/// Reads a family's own files: the checkpoint's folder, and its `config.json`.
+type Open = fn(&Path, &Json) -> Result<Box<dyn Family>>;
+
+/// Every family, by its `model_type`.
+const FAMILIES: [(&str, Open); 10] = [
+    ("llava", |folder, config| boxed(llava::Llava::open(folder, config))),
+    ("qwen2_vl", |folder, config| boxed(qwen_vl::QwenVl::open(folder, config))),
+    ("qwen2_5_vl", |folder, config| boxed(qwen_vl::QwenVl::open(folder, config))),
+    ("spatial-mllm", |folder, config| boxed(qwen_vl::QwenVl::open(folder, config))),
+    ("gemma3", |folder, config| boxed(gemma3::Gemma3::open(folder, config))),
+    ("idefics3", |folder, config| boxed(idefics3::Idefics3::open(folder, config))),
+    ("smolvlm", |folder, config| boxed(idefics3::Idefics3::open(folder, config))),
+    ("llava_next", |folder, config| boxed(llava_next::LlavaNext::open(folder, config))),
+    ("paligemma", |folder, config| boxed(paligemma::PaliGemma::open(folder, config))),
+    ("internvl", |folder, config| boxed(internvl::InternVl::open(folder, config))),
+];
+
+fn boxed<F: Family + 'static>(family: Result<F>) -> Result<Box<dyn Family>> {
+    Ok(Box::new(family?))
+}
+
+/// What to do about processor files that contradict `config.json`.
+const OTHER_CHECKPOINT: &str = "the processor files and config.json belong to different checkpoints";
+
 /// Everything a checkpoint folder says about its inputs: image preprocessing, chat template, tokenizer.
 pub struct Processor {
     family: Box<dyn Family>,
@@ -145,29 +170,15 @@ impl Processor {
     pub fn open(folder: &Path) -> Result<Self> {
         let config = Json::require(folder, "config.json")?;
         let model_type: Option<String> = config.get("model_type", "the name of a family")?;
-        let (family, prompt): (Box<dyn Family>, _) = match model_type.as_deref() {
-            Some("llava") => (Box::new(llava::Llava::open(folder, &config)?), Some(llava::PROMPT)),
-            Some("qwen2_vl" | "qwen2_5_vl" | "spatial-mllm") => {
-                (Box::new(qwen_vl::QwenVl::open(folder, &config)?), Some(qwen_vl::PROMPT))
-            }
-            Some("idefics3" | "smolvlm") => {
-                (Box::new(idefics3::Idefics3::open(folder, &config)?), Some(idefics3::PROMPT))
-            }
-            Some("llava_next") => {
-                let prompt = llava_next::prompt(&config)?;
-                (Box::new(llava_next::LlavaNext::open(folder, &config)?), Some(prompt))
-            }
-            Some("paligemma") => (Box::new(paligemma::PaliGemma::open(folder, &config)?), Some(paligemma::PROMPT)),
-            Some("internvl") => (Box::new(internvl::InternVl::open(folder, &config)?), Some(internvl::PROMPT)),
-            Some("gemma3") => (Box::new(gemma3::Gemma3::open(folder, &config)?), Some(gemma3::PROMPT)),
-            _ => {
-                let names: Vec<_> = crate::model::Family::names().map(|name| format!("\"{name}\"")).collect();
-                return Err(config.wrong("model_type", &format!("a supported family: {}", names.join(", "))));
-            }
+        let opened = FAMILIES.iter().find(|(name, _)| Some(*name) == model_type.as_deref());
+        let Some((_, open)) = opened else {
+            let names = FAMILIES.map(|(name, _)| format!("\"{name}\"")).join(", ");
+            return Err(config.wrong("model_type", &format!("a supported family: {names}")));
         };
+        let family = open(folder, &config)?;
         let tokenizer = TextTokenizer::open(folder)?;
         let image_token_id = image_token_id(folder, &config, &tokenizer, family.image_token())?;
-        let chat = ChatTemplate::open(folder, tokenizer.special().to_vec(), prompt)?;
+        let chat = ChatTemplate::open(folder, tokenizer.special().to_vec(), Some(family.prompt()))?;
         let bos_id = tokenizer.named("bos_token").and_then(|token| tokenizer.id(token));
         let eos_ids = eos_ids(folder, &config, &tokenizer)?;
         Ok(Self { family, chat, tokenizer, image_token_id, bos_id, eos_ids })
@@ -207,7 +218,7 @@ impl Processor {
 
     /// Pixels before normalisation, from 0 to 1.
     fn plain(&self, pixels: &[f32], [_, _, height, width]: [usize; 4]) -> Vec<f32> {
-        let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
+        let (mean, std) = (self.family.processing().mean(), self.family.processing().std());
         let channels = pixels.chunks(height * width).zip((0..3).cycle());
         let plain = |(values, channel): (&[f32], usize)| -> Vec<f32> {
             // Whole 255ths, as they were: normalisation rounds.
@@ -223,7 +234,7 @@ impl Processor {
         let ([.., height, width], mosaic) = (prepared.pixel_shape, prepared.map.mosaic);
         // What the patches leave over at the right and at the bottom, the model does not see.
         let (tall, wide) = (height / mosaic.tile.rows, width / mosaic.tile.cols);
-        let (mean, std) = (self.family.pixel_mean(), self.family.pixel_std());
+        let (mean, std) = (self.family.processing().mean(), self.family.processing().std());
         let colour = |token: Patch, channel: usize| {
             let (image, patch) = mosaic.tile_of(token);
             let row = |y: usize| {
@@ -237,9 +248,9 @@ impl Processor {
         grid.patches().flat_map(|patch| [0, 1, 2].map(|channel| colour(patch, channel))).collect()
     }
 
-    /// What normalisation divides each channel by.
+    /// What normalisation divides each channel by: the size of a unit of pixel, for comparisons.
     pub fn pixel_std(&self) -> [f32; 3] {
-        self.family.pixel_std()
+        self.family.processing().std()
     }
 
     /// What an item shows, without a question: one frame is a picture, several are a video with the frames

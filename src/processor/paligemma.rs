@@ -11,11 +11,11 @@ use super::image::{ImageProcessing, SIGLIP, check_type, image_processor, size};
 use super::resample::Resampler;
 use super::size::Size;
 use super::square::Square;
-use super::{Family, Picture};
+use super::{Family, OTHER_CHECKPOINT, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompt; no checkpoint has a template.
-pub const PROMPT: &str = "<image>{{ bos_token }}{{ messages[0]['content'][1]['text'] }}{{ '\n' }}";
+const PROMPT: &str = "<image>{{ bos_token }}{{ messages[0]['content'][1]['text'] }}{{ '\n' }}";
 
 const TYPES: [&str; 3] = ["SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil"];
 const TOKEN: &str = "<image>";
@@ -44,7 +44,7 @@ impl PaliGemma {
             return Err(Error::data(format!(
                 "{place}: is {tokens}, the vision tower in config.json makes {own} tokens"
             ))
-            .with_help("the processor files and config.json belong to different checkpoints"));
+            .with_help(OTHER_CHECKPOINT));
         }
         Ok(Self { processing, square })
     }
@@ -55,12 +55,12 @@ impl Family for PaliGemma {
         TOKEN
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.processing.mean()
+    fn prompt(&self) -> &'static str {
+        PROMPT
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.processing.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.processing
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {

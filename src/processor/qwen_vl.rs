@@ -13,11 +13,11 @@ use super::image::{CLIP, ImageProcessing, check_type, image_processor};
 use super::resample::Resampler;
 use super::size::Size;
 use super::view::{Mosaic, View};
-use super::{Family, Picture};
+use super::{Family, OTHER_CHECKPOINT, Picture};
 use crate::error::{Error, Result};
 
 /// The documented prompt, for folders without a chat template.
-pub const PROMPT: &str = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n\
+const PROMPT: &str = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n\
     <|vision_start|><|{{ messages[0]['content'][0]['type'] }}_pad|><|vision_end|>\
     {{ messages[0]['content'][1]['text'] }}<|im_end|>\n<|im_start|>assistant{{ '\n' }}";
 
@@ -69,7 +69,7 @@ impl QwenVl {
                     tower.side,
                     tower.frames
                 ))
-                .with_help("the processor files and config.json belong to different checkpoints"));
+                .with_help(OTHER_CHECKPOINT));
             }
             _ => {}
         }
@@ -139,12 +139,12 @@ impl Family for QwenVl {
         self.spatial
     }
 
-    fn pixel_mean(&self) -> [f32; 3] {
-        self.image.mean()
+    fn prompt(&self) -> &'static str {
+        PROMPT
     }
 
-    fn pixel_std(&self) -> [f32; 3] {
-        self.image.std()
+    fn processing(&self) -> &ImageProcessing {
+        &self.image
     }
 
     fn picture(&self, image: &RgbImage, resampler: Resampler) -> Result<Picture> {

@@ -1,5 +1,6 @@
 //! A vision tower that takes square images of one size, as `vision_config` describes it.
 
+use super::OTHER_CHECKPOINT;
 use super::folder::Json;
 use super::geometry::{Axis, Grid, ImageGeometry};
 use super::image::Pixels;
@@ -77,7 +78,7 @@ impl Square {
              {side}",
             side = self.side
         ))
-        .with_help("the processor files and config.json belong to different checkpoints"))
+        .with_help(OTHER_CHECKPOINT))
     }
 
     /// The view of an original of so many pixels that became these.

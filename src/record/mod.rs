@@ -9,7 +9,6 @@ mod capture;
 mod frame_file;
 mod gather;
 mod images;
-pub mod import;
 mod live;
 mod parts;
 mod pass;

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{ParamKeys, Random, read_json};
 use crate::model::families::{Family, Llava, LlavaConfig, QwenVl, QwenVlConfig, SpatialMllm, SpatialMllmConfig};
-use crate::model::language::{Llama, farthest};
+use crate::model::language::farthest;
 use crate::model::layers::Mask;
 use crate::model::{Inputs, Stream, VisionLanguage};
 
@@ -73,17 +73,9 @@ impl Student {
         }
     }
 
-    fn language(&self) -> &Llama {
-        match self {
-            Self::Llava(model) => &model.language,
-            Self::Qwen(model) => &model.language,
-            Self::Spatial(model) => &model.base().language,
-        }
-    }
-
     /// The table of word embeddings, `[vocabulary, width]`.
     pub fn words(&self) -> Tensor<2> {
-        self.language().embeddings()
+        self.walk().language().embeddings()
     }
 
     /// Questions `[questions, tokens]` that continue prompts, each seeing its prompt and itself, at the positions that they
@@ -98,9 +90,7 @@ impl Student {
             return Err(Error::data("a batch mixes images or videos behind which text stands at different positions"));
         }
         let [count, tokens] = questions.dims();
-        let [_, seen] = prompts.ids.dims();
         let positions: Vec<usize> = (first..first + tokens).collect();
-        let mask = Mask::continuing(seen, tokens, &questions.device());
-        Ok(self.language().text(questions, &positions, mask, vec![tokens; count]))
+        Ok(self.walk().language().text(questions, &positions, Mask::Causal, vec![tokens; count]))
     }
 }

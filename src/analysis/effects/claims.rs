@@ -5,7 +5,7 @@
 //! | C2 layout is spread over the background | patching strips without their objects shifts by half or more, and more than as many random background tokens | with its whole interval it shifts by less, while objects or rings shift by half |
 //! | C3 the language model uses the vision side's layout directly | strips shift by half or more where its stack begins, and another pair's states do not | strips shift by less than half there and by more later |
 //! | C4 the language model has a code of its own | with places ablated, accuracy stays above chance, and objects then shift by half at some later slot, not at the first | no slot does, or accuracy is at chance |
-//! | C5 that code is secondary | the ablation removes more than half of what is above chance | less than half |
+//! | C5 that code is secondary | the ablation removes more than half of what is above chance, and erasing places costs less at every slot of the language model than after the projector | less than half, or more at some slot |
 //! | C6 enhancing the layout helps | net accuracy rises, above 95 % of random directions of equal size, fixing more than it breaks, and by more than enhancing the objects' tokens alone | net accuracy rises by less than a hundredth |
 //!
 //! Each with whole 95 % intervals; what lies between is undecided. C1 and the probes' half of C2 are in `tables/probe_claims`.
@@ -72,6 +72,17 @@ impl<'a> Measured<'a> {
                 row.key.site.starts_with("lm.") && row.key.slot > 0 && row.key.group == group && row.key.is_real()
             })
             .max_by(|one, other| value(one).total_cmp(&value(other)))
+    }
+
+    /// What erasing places costs after the projector, and where in the language model it costs most.
+    fn erased(&self) -> (Option<&'a Row>, Option<&'a Row>) {
+        let nets = || {
+            let nets = self.all("erase", "leace", "net");
+            nets.filter(|row| row.key.is_real() && row.key.basis == "slot" && row.key.group == "image")
+        };
+        let after_projector = nets().find(|row| row.key.site == "projector.out");
+        let inside = nets().filter(|row| row.key.site.starts_with("lm.") && row.key.slot > 0);
+        (after_projector, inside.min_by(|one, other| value(one).total_cmp(&value(other))))
     }
 
     fn factorial(&self, group: &str, measure: &str) -> Option<&'a Row> {
@@ -195,12 +206,19 @@ fn backup(rows: &Measured) -> Option<Claim> {
 
 fn secondary(rows: &Measured) -> Option<Claim> {
     let removed = rows.factorial("middle+blank", "share_removed");
+    let (after_projector, inside) = rows.erased();
+    let what = inside.map_or(String::new(), |row| {
+        format!("accuracy with places erased at {}, where it costs most, beyond that at projector.out", row.key.site)
+    });
     judged(
         ("C5", "the language model's own code is secondary"),
         "share of the accuracy above chance that the same ablation removes",
         removed,
-        "one half",
-        vec![(above(removed, HALF, "share removed above one half"), "the ablation's accuracy")],
+        "one half; erasure after the projector",
+        vec![
+            (above(removed, HALF, "share removed above one half"), "the ablation's accuracy"),
+            (beyond(inside, after_projector, &what), "erasure after the projector and in the language model"),
+        ],
     )
 }
 
@@ -305,6 +323,28 @@ mod tests {
         assert_eq!(world(0.8, 0.2, 0.78), Some(Verdict::Undecided), "random tokens do as much");
         assert_eq!(world(0.2, 0.8, 0.1), Some(Verdict::Refuted));
         assert_eq!(world(0.2, 0.2, 0.1), Some(Verdict::Undecided), "nothing does it");
+    }
+
+    #[test]
+    fn the_own_code_is_secondary_where_the_ablation_takes_most_and_erasing_it_costs_less() {
+        let world = |removed: f64, inside: Option<f64>| {
+            let erased = |site: &str, slot: i16, net: f64| {
+                let mut row = row("erase", "image", "none", slot, "net", (net, 0.03));
+                (row.key.arm, row.key.basis, row.key.site) = ("leace".into(), "slot".into(), site.into());
+                row
+            };
+            let mut share = row("ablate", "middle+blank", "none", 0, "share_removed", (removed, 0.05));
+            share.key.arm = "factorial".into();
+            let mut rows = vec![share, erased("projector.out", -1, -0.4)];
+            rows.extend(inside.map(|net| erased("lm.3.resid", 3, net)));
+            rows.extend(inside.map(|_| erased("lm.4.resid", 4, -0.02)));
+            verdict(&rows, "C5")
+        };
+        assert_eq!(world(0.8, Some(-0.1)), Some(Verdict::Supported));
+        assert_eq!(world(0.8, Some(-0.6)), Some(Verdict::Refuted), "the dearest slot counts");
+        assert_eq!(world(0.1, Some(-0.1)), Some(Verdict::Refuted));
+        assert_eq!(world(0.8, Some(-0.38)), Some(Verdict::Undecided));
+        assert_eq!(world(0.8, None), Some(Verdict::Undecided), "nothing was erased in the language model");
     }
 
     #[test]

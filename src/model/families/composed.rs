@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Role, Source, read_json};
@@ -142,8 +142,8 @@ impl Blueprint {
 }
 
 impl VisionLanguage for Composed {
-    fn device(&self) -> Device {
-        self.language.device()
+    fn language(&self) -> &Llama {
+        &self.language
     }
 
     fn sites(&self) -> Vec<SiteSpec> {
@@ -165,10 +165,6 @@ impl VisionLanguage for Composed {
 
     fn parameters(&self) -> usize {
         self.num_params()
-    }
-
-    fn depth(&self) -> usize {
-        self.blueprint.text.layers
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
@@ -196,22 +192,6 @@ impl VisionLanguage for Composed {
         let mut stream = self.language.prompt(residual, inputs.lengths.clone(), &self.bonds(inputs));
         stream.residual = start(stream.residual, hooks)?;
         Ok(stream)
-    }
-
-    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
-        self.language.next(ids, position)
-    }
-
-    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
-        self.language.block(layer, stream, hooks)
-    }
-
-    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        hooks.tokens(Site::Logits, self.language.readout(rows))
-    }
-
-    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
-        self.language.normalise(rows)
     }
 
     fn finish(&self, last: Tensor<3>) -> Tensor<3> {

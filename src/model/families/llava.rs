@@ -174,8 +174,8 @@ impl Llava {
 }
 
 impl VisionLanguage for Llava {
-    fn device(&self) -> Device {
-        self.language.device()
+    fn language(&self) -> &Llama {
+        &self.language
     }
 
     fn sites(&self) -> Vec<SiteSpec> {
@@ -198,10 +198,6 @@ impl VisionLanguage for Llava {
 
     fn parameters(&self) -> usize {
         self.num_params()
-    }
-
-    fn depth(&self) -> usize {
-        self.config.text.layers
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
@@ -252,22 +248,6 @@ impl VisionLanguage for Llava {
         }
         model.padded_to = quirks.padded_to.unwrap_or_default();
         Some(Box::new(model))
-    }
-
-    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
-        self.language.next(ids, position)
-    }
-
-    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
-        self.language.block(layer, stream, hooks)
-    }
-
-    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        hooks.tokens(Site::Logits, self.language.readout(rows))
-    }
-
-    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
-        self.language.normalise(rows)
     }
 
     fn pool(&self, last: Tensor<3>) -> Option<Tensor<2>> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 
 use super::is_buffer;
@@ -206,8 +206,8 @@ impl QwenVl {
 }
 
 impl VisionLanguage for QwenVl {
-    fn device(&self) -> Device {
-        self.language.device()
+    fn language(&self) -> &Llama {
+        &self.language
     }
 
     fn sites(&self) -> Vec<SiteSpec> {
@@ -223,10 +223,6 @@ impl VisionLanguage for QwenVl {
 
     fn parameters(&self) -> usize {
         self.num_params()
-    }
-
-    fn depth(&self) -> usize {
-        self.config.text.layers
     }
 
     fn patching(&self) -> Option<&Patching> {
@@ -264,21 +260,5 @@ impl VisionLanguage for QwenVl {
         let sight = Sight { rotary: self.language.rotary_at(&self.positions(inputs)?), mask: PROMPT };
         let residual = start(residual, hooks)?;
         Ok(Stream { residual, sight, near: None, lengths: inputs.lengths.clone(), past: Vec::new() })
-    }
-
-    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
-        self.language.next(ids, position)
-    }
-
-    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
-        self.language.block(layer, stream, hooks)
-    }
-
-    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        hooks.tokens(Site::Logits, self.language.readout(rows))
-    }
-
-    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
-        self.language.normalise(rows)
     }
 }

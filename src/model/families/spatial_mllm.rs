@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 
 use super::is_buffer;
 use super::qwen_vl::{QwenVl, QwenVlConfig};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, field, read_json};
-use crate::model::language::{Position, Stream};
+use crate::model::language::{Llama, Position, Stream};
 use crate::model::spatial::{
     ConnectorVersion, PointHead, PointHeadConfig, SpatialConnector, SpatialConnectorConfig, Vggt, VggtConfig,
 };
@@ -202,8 +202,8 @@ impl SpatialMllm {
 }
 
 impl VisionLanguage for SpatialMllm {
-    fn device(&self) -> Device {
-        self.base.device()
+    fn language(&self) -> &Llama {
+        self.base.language()
     }
 
     fn sites(&self) -> Vec<SiteSpec> {
@@ -226,10 +226,6 @@ impl VisionLanguage for SpatialMllm {
 
     fn parameters(&self) -> usize {
         self.num_params()
-    }
-
-    fn depth(&self) -> usize {
-        self.base.depth()
     }
 
     fn patching(&self) -> Option<&Patching> {
@@ -284,22 +280,6 @@ impl VisionLanguage for SpatialMllm {
 
     fn embed(&self, inputs: &Inputs, visual: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Stream> {
         self.base.embed(inputs, visual, hooks)
-    }
-
-    fn embed_next(&self, ids: Tensor<2, Int>, position: usize) -> Stream {
-        self.base.embed_next(ids, position)
-    }
-
-    fn block(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
-        self.base.block(layer, stream, hooks)
-    }
-
-    fn readout(&self, rows: Tensor<3>, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        self.base.readout(rows, hooks)
-    }
-
-    fn normalise(&self, rows: Tensor<3>) -> Tensor<3> {
-        self.base.normalise(rows)
     }
 }
 

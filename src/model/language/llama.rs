@@ -215,16 +215,15 @@ impl Llama {
     /// Passes the stream through block `layer`.
     pub fn block(&self, layer: usize, mut stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
         let block = &self.blocks[layer];
-        let Stream { residual, sight, near, lengths, past } = &mut stream;
-        let is_near = self.config.near.as_ref().is_some_and(|near| near.layers.contains(&layer));
-        let Sight { rotary, mask } = near.as_ref().filter(|_| is_near).unwrap_or(sight);
+        let Sight { rotary, mask } = &self.sight(layer, &stream).clone();
+        let Stream { residual, lengths, past, .. } = &mut stream;
         let mut tap = Tap {
             hooks,
             scores: Some(Site::LmScores(layer)),
             weights: Some(Site::LmAttn(layer)),
             heads: Some(layer),
             across: None,
-            lengths,
+            lengths: &*lengths,
         };
         let after = |norm: &Option<RmsNorm>, added: Tensor<3>| match norm {
             Some(norm) => norm.forward(added),
@@ -238,6 +237,25 @@ impl Llama {
         let end = middle + hooks.tokens(Site::LmMlpOut(layer), added)?;
         stream.residual = hooks.tokens(Site::LmResid(layer + 1), end)?;
         Ok(stream)
+    }
+
+    /// As [`block`](Self::block), for the sake of prompts' last position alone: of the others, keys and values are all that
+    /// it takes. What leaves the block may be more than that position, or less than all.
+    pub fn block_of_last(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
+        let block = &self.blocks[layer];
+        let normed = block.norm1.forward(stream.residual.clone());
+        let seen = stream.past.get(layer).cloned().flatten();
+        let known = block.attention.known(normed, Some(&self.sight(layer, &stream).rotary), seen);
+        let mut past = vec![None; layer];
+        past.push(Some(known));
+        let tail = stream.tail(1, &past);
+        self.block(layer, tail.unwrap_or(stream), hooks)
+    }
+
+    /// How a layer's queries see keys.
+    fn sight<'s>(&self, layer: usize, stream: &'s Stream) -> &'s Sight {
+        let is_near = self.config.near.as_ref().is_some_and(|near| near.layers.contains(&layer));
+        stream.near.as_ref().filter(|_| is_near).unwrap_or(&stream.sight)
     }
 
     /// The final norm, `[batch, rows, width]` to the same.

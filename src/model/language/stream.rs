@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::error::{Error, Result};
-use crate::model::layers::{KeyValue, Mask, Rotary};
+use crate::model::layers::{KeyValue, Mask, Rotary, fewest_queries};
 
 /// The residual stream on its way through the blocks.
 #[derive(Clone, Debug)]
@@ -67,6 +67,34 @@ impl Stream {
         }
     }
 
+    /// Whether the prompts are equally long, so that their last positions stand in one place.
+    pub fn is_even(&self) -> bool {
+        let [_, tokens, _] = self.residual.dims();
+        self.lengths.iter().all(|&length| length == tokens)
+    }
+
+    /// At least the last `count` positions of prompts of one length, after everything before them, whose keys and values
+    /// `past` holds (of the whole prompt). What they become is, to the last bit, what they become among all positions.
+    /// `None` where tokens before may see those behind, so that what changes there changes them too.
+    pub fn tail(&self, count: usize, past: &[Option<KeyValue>]) -> Option<Self> {
+        let [_, tokens, _] = self.residual.dims();
+        let keys = past.iter().flatten().next().map_or(tokens, KeyValue::count);
+        let count = count.max(fewest_queries(keys));
+        let is_causal = matches!(self.sight.mask, Mask::Causal) && self.near.is_none();
+        if !is_causal || !self.is_even() || count > tokens {
+            return None;
+        }
+        let start = tokens - count;
+        let before = |known: &KeyValue| known.first(known.count().saturating_sub(count));
+        Some(Self {
+            residual: self.residual.clone().narrow(1, start, count),
+            sight: Sight { rotary: self.sight.rotary.from(start), mask: Mask::Causal },
+            near: None,
+            lengths: vec![count; self.lengths.len()],
+            past: past.iter().map(|layer| layer.as_ref().map(before)).collect(),
+        })
+    }
+
     /// The last position of prompts of one length, `times` times side by side, `[batch, times, width]`, after everything
     /// before it, whose keys and values `past` holds (of the whole prompt; its last position is left out). Each of the rows
     /// is the prompt's last one once more: what is done to one of them, the others do not see.
@@ -75,7 +103,7 @@ impl Stream {
     /// Prompts of different lengths.
     pub fn last_again(&self, past: &[Option<KeyValue>], times: usize) -> Result<Self> {
         let [batch, tokens, _] = self.residual.dims();
-        if self.lengths.iter().any(|&length| length != tokens) {
+        if !self.is_even() {
             return Err(Error::data("prompts of different lengths have their last position in different places"));
         }
         let seen = tokens.saturating_sub(1);

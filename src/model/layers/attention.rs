@@ -32,7 +32,7 @@ impl AttentionShape {
 pub enum Mask {
     /// All of them.
     Full,
-    /// Those at its own position or before.
+    /// Those at its own position or before; the queries are those of the last keys.
     Causal,
     /// All but those marked true, `[batch or 1, 1, query, key]`.
     Hidden(Box<Tensor<4, Bool>>),
@@ -41,13 +41,6 @@ pub enum Mask {
 }
 
 impl Mask {
-    /// The causal mask of `tokens` queries that continue `seen` positions, `[1, 1, tokens, seen + tokens]`.
-    pub fn continuing(seen: usize, tokens: usize, device: &Device) -> Self {
-        let keys = seen + tokens;
-        let hidden: Vec<bool> = (0..tokens).flat_map(|q| (0..keys).map(move |k| k > seen + q)).collect();
-        Self::Hidden(Box::new(Tensor::from_data(TensorData::new(hidden, [1, 1, tokens, keys]), device)))
-    }
-
     /// The mask of `tokens` queries that each continue the same `seen` positions: they see those and themselves, but not one
     /// another, `[1, 1, tokens, seen + tokens]`.
     pub fn side_by_side(seen: usize, tokens: usize, device: &Device) -> Self {
@@ -79,10 +72,21 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
+    /// How many positions.
+    pub fn count(&self) -> usize {
+        let [_, _, count, _] = self.key.dims();
+        count
+    }
+
     /// The first `count` positions, `[batch, kv_heads, count, head_dim]`.
     pub fn first(&self, count: usize) -> Self {
         let cut = |x: &Tensor<4>| x.clone().narrow(2, 0, count);
         Self { key: cut(&self.key), value: cut(&self.value) }
+    }
+
+    /// These items of the batch, which may come several times, `[rows, kv_heads, tokens, head_dim]`.
+    pub fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        Self { key: self.key.clone().select(0, rows.clone()), value: self.value.clone().select(0, rows.clone()) }
     }
 
     /// These positions of one item of the batch, `[1, kv_heads, positions, head_dim]`.
@@ -132,24 +136,22 @@ impl Attention {
         past: Option<&mut Option<KeyValue>>,
         tap: &mut Tap<'_, '_>,
     ) -> Result<Tensor<3>> {
-        let AttentionShape { heads, kv_heads, .. } = self.shape;
+        let heads = self.shape.heads;
         let mut query = self.split(self.q.forward(x.clone()), heads);
-        let mut key = self.split(self.k.forward(x.clone()), kv_heads);
-        let mut value = self.split(self.v.forward(x), kv_heads);
         if let Some(norms) = &self.norms {
-            (query, key) = (norms.q.forward(query), norms.k.forward(key));
+            query = norms.q.forward(query);
         }
         if let Some(rotary) = rotary {
-            (query, key) = (rotary.turn(query), rotary.turn(key));
+            query = rotary.turn(query);
         }
-        if let Some(past) = past {
-            if let Some(seen) = past.take() {
-                key = Tensor::cat(vec![seen.key, key], 2);
-                value = Tensor::cat(vec![seen.value, value], 2);
+        let known = match past {
+            None => self.known(x, rotary, None),
+            Some(past) => {
+                let seen = past.take();
+                past.insert(self.known(x, rotary, seen)).clone()
             }
-            *past = Some(KeyValue { key: key.clone(), value: value.clone() });
-        }
-        let (key, value) = (self.share(key), self.share(value));
+        };
+        let (key, value) = (self.share(known.key), self.share(known.value));
         if let Some(across) = tap.across {
             across.visit(&query, &key, self.shape.scale, tap.hooks)?;
         }
@@ -157,6 +159,25 @@ impl Attention {
         let context = self.visit_heads(context, tap)?;
         let [batch, _, tokens, _] = context.dims();
         Ok(self.o.forward(context.swap_dims(1, 2).reshape([batch, tokens, heads * self.shape.head_dim])))
+    }
+
+    /// Keys and values of `[batch, tokens, width]`, behind those of the `past`.
+    pub fn known(&self, x: Tensor<3>, rotary: Option<&Rotary>, past: Option<KeyValue>) -> KeyValue {
+        let kv_heads = self.shape.kv_heads;
+        let mut key = self.split(self.k.forward(x.clone()), kv_heads);
+        let value = self.split(self.v.forward(x), kv_heads);
+        if let Some(norms) = &self.norms {
+            key = norms.k.forward(key);
+        }
+        if let Some(rotary) = rotary {
+            key = rotary.turn(key);
+        }
+        match past {
+            None => KeyValue { key, value },
+            Some(past) => {
+                KeyValue { key: Tensor::cat(vec![past.key, key], 2), value: Tensor::cat(vec![past.value, value], 2) }
+            }
+        }
     }
 
     /// Shows each head's `[batch, tokens, head_dim]` of `[batch, heads, tokens, head_dim]` to the hooks that ask for it.
@@ -185,7 +206,7 @@ impl Attention {
         let sites: Vec<Site> = tap.scores.into_iter().chain(tap.weights).collect();
         let Some(rows) = tap.hooks.rows(&sites, tap.lengths) else { return Ok(fused) };
 
-        let [batch, _, keys, _] = key.dims();
+        let [[batch, _, keys, _], [_, _, queries, _]] = [key.dims(), query.dims()];
         let mut scores = rows.pick(query).matmul(key.swap_dims(2, 3)) * scale;
         let mut effect = Effect::Reads;
         if let Some(site) = tap.scores.filter(|site| tap.hooks.want(*site)) {
@@ -193,11 +214,8 @@ impl Attention {
         }
         let hidden = match mask {
             Mask::Full => None,
-            Mask::Causal => Some(rows.future(batch, keys, &scores.device())),
-            Mask::Hidden(mask) => {
-                let [_, _, queries, _] = mask.dims();
-                Some(rows.pick_mask(mask.as_ref().clone().expand([batch, 1, queries, keys])))
-            }
+            Mask::Causal => Some(rows.future(batch, keys - queries, keys, &scores.device())),
+            Mask::Hidden(mask) => Some(rows.pick_mask(mask.as_ref().clone().expand([batch, 1, queries, keys]))),
             Mask::Windows(windows) => {
                 Some(rows.pick_mask(windows.hidden(&scores.device()).expand([batch, 1, keys, keys])))
             }
@@ -233,6 +251,13 @@ impl Attention {
         let group = heads / kv_heads;
         x.unsqueeze_dim::<5>(2).repeat_dim(2, group).reshape([batch, heads, tokens, head_dim])
     }
+}
+
+/// The fewest queries of so many keys that come out, to the last bit, as among many: smaller products go through kernels
+/// that sum in another order.
+pub fn fewest_queries(keys: usize) -> usize {
+    const SMALL_PRODUCT: usize = 256;
+    2.max(SMALL_PRODUCT / keys.max(1) + 1)
 }
 
 fn fused([query, key, value]: [Tensor<4>; 3], mask: &Mask, scale: f64) -> Tensor<4> {

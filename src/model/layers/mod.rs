@@ -10,7 +10,7 @@ mod windows;
 
 pub use across::Across;
 pub use activation::Activation;
-pub use attention::{Attention, AttentionShape, HeadNorms, KeyValue, Mask, Tap};
+pub use attention::{Attention, AttentionShape, HeadNorms, KeyValue, Mask, Tap, fewest_queries};
 pub use mlp::{FeedForward, GatedMlp, Mlp};
 pub use norm::{Gain, Norm, NormKind};
 pub use rotary::{Rotary, Wheels};

@@ -102,6 +102,15 @@ impl Rotary {
         }
     }
 
+    /// The angles of the tokens from `start` on.
+    pub fn from(&self, start: usize) -> Self {
+        let tail = |x: &Tensor<4>| {
+            let [_, _, tokens, _] = x.dims();
+            x.clone().narrow(2, start, tokens - start)
+        };
+        Self { cos: tail(&self.cos), sin: tail(&self.sin) }
+    }
+
     /// The angles of one position, for `times` tokens that all stand there.
     pub fn repeated(&self, position: usize, times: usize) -> Self {
         let repeat = |x: &Tensor<4>| x.clone().narrow(2, position, 1).repeat_dim(2, times);

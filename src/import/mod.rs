@@ -21,18 +21,13 @@ pub use scoring::Scoring;
 
 use self::layout::Dump;
 use self::replay::Replay;
-use super::frame_file::write_frames;
-use super::plan::{ItemSize, Plan};
-use super::progress::Bar;
-use super::recorded::Recorded;
-use super::run::{BadItems, Job};
-use super::shares::{Columns, reduce_layer};
 use crate::analysis::Params;
 use crate::analysis::scaling::{GateSpec, published};
 use crate::dataset::Item;
 use crate::error::{Error, Result};
 use crate::intervene::{Alpha, scaling_frame};
 use crate::processor::Coverage;
+use crate::record::{BadItems, Bar, Columns, ItemSize, Job, Plan, Recorded, reduce_layer, write_frames};
 use crate::study::{
     CheckpointIdentity, Compat, DatasetChoice, DatasetIdentity, Existing, Heads, ImportIdentity, Manifest, ModelChoice,
     Progress, Recording, RunFolder, Study,

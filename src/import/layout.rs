@@ -11,7 +11,7 @@ use super::tensors::Attention;
 use crate::dataset::{Familiarity, Item, Object, PixelBox};
 use crate::error::{Error, Result, suggestion};
 use crate::processor::{Grid, ImageGeometry};
-use crate::record::plan::ItemSize;
+use crate::record::ItemSize;
 
 /// One line of `items.jsonl`.
 #[derive(Clone, Debug, Deserialize)]
