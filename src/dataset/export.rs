@@ -1,13 +1,15 @@
-//! Any dataset as a folder of PNGs with `items.jsonl`: for reading elsewhere, and to change by hand.
+//! Any dataset as a folder of PNGs (of a video, a folder of them) with `items.jsonl`: for reading elsewhere, and to change by hand.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::folder::ITEMS;
-use super::{Dataset, jsonl};
+use image::RgbImage;
+
+use super::{Dataset, Medium, jsonl};
 use crate::error::{Error, Result};
 
-/// Writes `dataset` to `folder`: the images as `images/*.png`, then `items.jsonl`. The folder may exist, but not hold
+/// Writes `dataset` to `folder`: the images as `images/*.png`, the frames of videos as `images/*/*.png`, then `items.jsonl`. The folder may exist, but not hold
 /// another dataset.
 pub fn export(dataset: &dyn Dataset, folder: &Path) -> Result<()> {
     let file = folder.join(ITEMS);
@@ -20,10 +22,22 @@ pub fn export(dataset: &dyn Dataset, folder: &Path) -> Result<()> {
     let mut lines = String::new();
     for item in dataset.items() {
         if !written.contains_key(&item.image) {
-            let name = format!("images/{}.png", file_name(&item.image, written.len()));
-            let path = folder.join(&name);
-            let saved = dataset.image(item)?.save(&path);
-            saved.map_err(|error| Error::data(format!("cannot write {}: {error}", path.display())))?;
+            let name = format!("images/{}", file_name(&item.image, written.len()));
+            let name = match item.medium {
+                Medium::Image => {
+                    let name = format!("{name}.png");
+                    save(&dataset.image(item)?, &folder.join(&name))?;
+                    name
+                }
+                Medium::Video => {
+                    let path = folder.join(&name);
+                    std::fs::create_dir_all(&path).map_err(|source| Error::io("create", &path, source))?;
+                    for (number, frame) in dataset.frames(item)?.iter().enumerate() {
+                        save(frame, &path.join(format!("{number:04}.png")))?;
+                    }
+                    name
+                }
+            };
             written.insert(item.image.clone(), name);
         }
         lines += &jsonl::write(item, &written[&item.image]);
@@ -31,6 +45,10 @@ pub fn export(dataset: &dyn Dataset, folder: &Path) -> Result<()> {
     }
     // Last, so that an interrupted export is not taken for a dataset.
     std::fs::write(&file, lines).map_err(|source| Error::io("write", &file, source))
+}
+
+fn save(image: &RgbImage, path: &Path) -> Result<()> {
+    image.save(path).map_err(|error| Error::data(format!("cannot write {}: {error}", path.display())))
 }
 
 /// The image's own name where any system can hold it; else its number.

@@ -1,4 +1,4 @@
-//! One question about one image, and what is known about it.
+//! One question about one image or video, and what is known about it.
 
 use super::Axis;
 
@@ -15,11 +15,25 @@ pub struct PixelBox {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Object {
     pub name: String,
-    /// None where nobody annotated it; several where it is in parts or there are several of it.
+    /// None where nobody annotated it; several where it is in parts or there are several of it. Of a video, in its first
+    /// frame.
     pub boxes: Vec<PixelBox>,
+    /// Of a video whose objects are annotated: the boxes in every frame, `[frames][boxes]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_frame: Vec<Vec<PixelBox>>,
 }
 
 impl Object {
+    /// A thing in a picture.
+    pub fn new(name: impl Into<String>, boxes: Vec<PixelBox>) -> Self {
+        Self { name: name.into(), boxes, by_frame: Vec::new() }
+    }
+
+    /// A thing in a video, `[frames][boxes]`.
+    pub fn in_frames(name: impl Into<String>, by_frame: Vec<Vec<PixelBox>>) -> Self {
+        Self { name: name.into(), boxes: by_frame.first().cloned().unwrap_or_default(), by_frame }
+    }
+
     /// The centre (x, y) of the smallest rectangle around its boxes; `None` where nobody annotated it.
     pub fn centre(&self) -> Option<[f64; 2]> {
         let join = |a: PixelBox, b: PixelBox| PixelBox {
@@ -41,13 +55,25 @@ pub enum Familiarity {
     Unfamiliar,
 }
 
-/// One question about one image.
+/// What an item shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Medium {
+    #[default]
+    Image,
+    /// Frames in the order of time, all of one size.
+    Video,
+}
+
+/// One question about one image or video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// Unique in its dataset.
     pub id: String,
-    /// Which image: a file name, or the name of a scene. Items that share it are one cluster for the bootstrap.
+    /// Which image or video: a file name, a folder of frames, or the name of a scene. Items that share it are one cluster
+    /// for the bootstrap.
     pub image: String,
+    pub medium: Medium,
     pub question: String,
     /// At least two, all different.
     pub options: Vec<String>,

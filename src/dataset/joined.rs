@@ -80,6 +80,10 @@ impl Dataset for Joined {
         self.part(item)?.image(item)
     }
 
+    fn frames(&self, item: &Item) -> Result<Vec<RgbImage>> {
+        self.part(item)?.frames(item)
+    }
+
     /// Of the items that were taken.
     fn notes(&self) -> Vec<Note> {
         let kept = |mut note: Note| {
@@ -103,6 +107,15 @@ impl Dataset for Joined {
 
     fn counterpart(&self, item: &Item, counterpart: Counterpart, seed: u64) -> Result<Option<(Item, RgbImage)>> {
         self.part(item)?.counterpart(item, counterpart, seed)
+    }
+
+    fn counterpart_frames(
+        &self,
+        item: &Item,
+        counterpart: Counterpart,
+        seed: u64,
+    ) -> Result<Option<(Item, Vec<RgbImage>)>> {
+        self.part(item)?.counterpart_frames(item, counterpart, seed)
     }
 }
 

@@ -8,19 +8,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Familiarity, Item, Object, PixelBox};
+use super::{Familiarity, Item, Medium, Object, PixelBox};
 use crate::error::{Error, Result, suggestion};
 
-const KEYS: [&str; 10] =
-    ["id", "image", "question", "options", "gold", "relation", "familiarity", "objects", "pair", "set"];
-const OBJECT_KEYS: [&str; 2] = ["name", "boxes"];
+const KEYS: [&str; 11] =
+    ["id", "image", "video", "question", "options", "gold", "relation", "familiarity", "objects", "pair", "set"];
+const OBJECT_KEYS: [&str; 3] = ["name", "boxes", "frames"];
 
-/// The line for an item whose image is at `image`, without the line break.
+/// The line for an item whose image or video is at `image`, without the line break.
 pub(super) fn write(item: &Item, image: &str) -> String {
     #[derive(Serialize)]
     struct Line<'a> {
         id: &'a str,
-        image: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        image: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        video: Option<&'a str>,
         question: &'a str,
         options: &'a [String],
         /// The text where it can be given, since a reader sees more in it than in a number.
@@ -37,12 +40,17 @@ pub(super) fn write(item: &Item, image: &str) -> String {
         set: Option<&'a str>,
     }
     let object = |object: &Object| {
-        let boxes: Vec<_> = object.boxes.iter().map(|b| [b.x1, b.y1, b.x2, b.y2]).collect();
-        serde_json::json!({ "name": object.name, "boxes": boxes })
+        let numbers = |boxes: &[PixelBox]| boxes.iter().map(|b| [b.x1, b.y1, b.x2, b.y2]).collect::<Vec<_>>();
+        if object.by_frame.is_empty() {
+            return serde_json::json!({ "name": object.name, "boxes": numbers(&object.boxes) });
+        }
+        let frames: Vec<_> = object.by_frame.iter().map(|boxes| numbers(boxes)).collect();
+        serde_json::json!({ "name": object.name, "frames": frames })
     };
     let line = Line {
         id: &item.id,
-        image,
+        image: (item.medium == Medium::Image).then_some(image),
+        video: (item.medium == Medium::Video).then_some(image),
         question: &item.question,
         options: &item.options,
         gold: item.options.get(item.gold),
@@ -74,9 +82,14 @@ fn item(map: Map<String, Value>) -> Result<Item> {
     let options: Vec<String> = fields.required("options", "a list of texts")?;
     let gold = fields.value("gold")?;
     let objects: Option<Vec<Map<String, Value>>> = fields.optional("objects", "a list of {name, boxes}")?;
+    let medium = if fields.has("video") { Medium::Video } else { Medium::Image };
+    if medium == Medium::Video && fields.has("image") {
+        return Err(Error::data("has both `image` and `video`").with_help("an item shows one or the other"));
+    }
     let item = Item {
         id: fields.text("id")?,
-        image: fields.text("image")?,
+        image: fields.text(if medium == Medium::Video { "video" } else { "image" })?,
+        medium,
         question: fields.text("question")?,
         gold: find_gold(&gold, &options)?,
         options,
@@ -117,7 +130,14 @@ fn object((index, map): (usize, Map<String, Value>)) -> Result<Object> {
         let mut fields = Fields::new(map, &OBJECT_KEYS)?;
         let name = fields.text("name")?;
         let boxes: Option<Vec<[f64; 4]>> = fields.optional("boxes", "a list of [x1, y1, x2, y2] in pixels")?;
-        Ok(Object { name, boxes: boxes.unwrap_or_default().into_iter().map(pixel_box).collect::<Result<_>>()? })
+        let frames: Option<Vec<Vec<[f64; 4]>>> = fields.optional("frames", "for each frame a list of boxes")?;
+        let read = |boxes: Vec<[f64; 4]>| boxes.into_iter().map(pixel_box).collect::<Result<Vec<_>>>();
+        match (boxes, frames) {
+            (Some(_), Some(_)) => Err(Error::data("has both `boxes` and `frames`")
+                .with_help("`boxes` are those of an image, `frames` those of a video, a list for each frame")),
+            (_, Some(frames)) => Ok(Object::in_frames(name, frames.into_iter().map(read).collect::<Result<_>>()?)),
+            (boxes, None) => Ok(Object::new(name, read(boxes.unwrap_or_default())?)),
+        }
     };
     read().map_err(|error: Error| error.within(format!("`objects[{index}]`")))
 }
@@ -156,10 +176,13 @@ impl Fields {
         serde_json::from_value(value).map_err(|error| wrong(key, format!("expected {expected}: {error}")))
     }
 
+    fn has(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| !value.is_null())
+    }
+
     /// None where the key is missing or null.
     fn optional<T: DeserializeOwned>(&mut self, key: &str, expected: &str) -> Result<Option<T>> {
-        let known = self.0.get(key).is_some_and(|value| !value.is_null());
-        known.then(|| self.required(key, expected)).transpose()
+        self.has(key).then(|| self.required(key, expected)).transpose()
     }
 
     /// A text that is not empty.
@@ -203,8 +226,21 @@ mod tests {
         let item = parse(GOOD).unwrap();
         assert_eq!((item.gold, item.familiarity), (1, Some(Familiarity::Unfamiliar)));
         assert_eq!(item.objects[0].boxes[0], PixelBox { x1: 1.0, y1: 2.5, x2: 3.0, y2: 4.0 });
-        assert_eq!(item.objects[1], Object { name: "hat".into(), boxes: vec![] });
+        assert_eq!(item.objects[1], Object::new("hat", vec![]));
         assert_eq!(parse(&write(&item, &item.image)).unwrap(), item);
+    }
+
+    #[test]
+    fn a_video_has_boxes_by_frame() {
+        let text = r#"{"id":"a","video":"clip","question":"?","options":["1","0"],"gold":1,
+            "objects":[{"name":"cup","frames":[[],[[0,1,2,3]]]}]}"#;
+        let item = parse(text).unwrap();
+        assert_eq!((item.medium, item.objects[0].by_frame.len(), item.objects[0].boxes.len()), (Medium::Video, 2, 0));
+        assert_eq!(parse(&write(&item, "clip")).unwrap(), item);
+        let both = text.replacen(r#""video""#, r#""image":"a.png","video""#, 1);
+        assert!(parse(&both).unwrap_err().to_string().contains("both `image` and `video`"));
+        let both = text.replacen(r#""frames""#, r#""boxes":[],"frames""#, 1);
+        assert!(parse(&both).unwrap_err().to_string().contains("both `boxes` and `frames`"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | source | file | opened by |
 //! |---|---|---|
 //! | rendered scenes | [`scenes`] | `scenes/pairs`, `scenes/rows`, or the path of a scene file |
+//! | rendered videos of rooms | [`rooms`] | `rooms/test`, `rooms/train`, or the path of a room file |
 //! | published spatial benchmarks | [`benchmarks`] | `whatsup/controlled-a`, `coco-spatial/two`, `vsr/zeroshot-test`, … |
 //! | a user's own folder | [`Folder`] | the path of the folder, or of its `items.jsonl` |
 //!
@@ -18,7 +19,9 @@ mod joined;
 mod jpeg;
 mod jsonl;
 mod relation;
+pub mod rooms;
 pub mod scenes;
+pub mod video;
 
 use std::path::Path;
 
@@ -28,9 +31,10 @@ use image::RgbImage;
 pub use counterpart::Counterpart;
 pub use export::export;
 pub use folder::Folder;
-pub use item::{Familiarity, Item, Object, PixelBox};
+pub use item::{Familiarity, Item, Medium, Object, PixelBox};
 pub use joined::Joined;
 pub use relation::{Axis, Relation};
+use rooms::Rooms;
 use scenes::{SHIPPED, Scenes};
 
 use crate::error::{Error, Result, suggestion};
@@ -46,8 +50,13 @@ pub trait Dataset: Send + Sync {
     /// All items; their ids are unique.
     fn items(&self) -> &[Item];
 
-    /// The image of an item of this dataset, decoded or drawn.
+    /// The image of an item of this dataset, decoded or drawn; of a video, its first frame.
     fn image(&self, item: &Item) -> Result<RgbImage>;
+
+    /// The frames of an item in the order of time, all of one size; of a picture, that picture.
+    fn frames(&self, item: &Item) -> Result<Vec<RgbImage>> {
+        Ok(vec![self.image(item)?])
+    }
 
     /// What is known to be wrong with items or missing about them.
     fn notes(&self) -> Vec<Note> {
@@ -81,6 +90,27 @@ pub trait Dataset: Send + Sync {
         let image = counterpart.paint(self.image(item)?, &item.image, seed);
         Ok(Some((item.clone(), image.ok_or_else(|| counterpart.refused_by(self.name()))?)))
     }
+
+    /// The same with all frames.
+    ///
+    /// # Errors
+    /// As [`Self::counterpart`].
+    fn counterpart_frames(
+        &self,
+        item: &Item,
+        counterpart: Counterpart,
+        seed: u64,
+    ) -> Result<Option<(Item, Vec<RgbImage>)>> {
+        if item.medium == Medium::Image {
+            return Ok(self.counterpart(item, counterpart, seed)?.map(|(item, image)| (item, vec![image])));
+        }
+        let paint = |(number, frame)| {
+            let name = format!("frame {number} of {}", item.image);
+            counterpart.paint(frame, &name, seed).ok_or_else(|| counterpart.refused_by(self.name()))
+        };
+        let frames = self.frames(item)?.into_iter().enumerate().map(paint).collect::<Result<_>>()?;
+        Ok(Some((item.clone(), frames)))
+    }
 }
 
 /// Opens a shipped dataset by name; a scene file (`.toml`), a folder with `items.jsonl`, or a `.jsonl` file by path.
@@ -94,6 +124,9 @@ pub fn open_with(reference: &str, choice: &Choice) -> Result<Box<dyn Dataset>> {
     if let Some(source) = benchmarks::find(reference) {
         return Ok(Box::new(source.open(choice)?));
     }
+    if let Some(shipped) = rooms::SHIPPED.iter().find(|shipped| shipped.name == reference) {
+        return Ok(Box::new(Rooms::shipped(shipped)?));
+    }
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == reference) {
         return Ok(Box::new(Scenes::shipped(shipped)?));
     }
@@ -101,10 +134,11 @@ pub fn open_with(reference: &str, choice: &Choice) -> Result<Box<dyn Dataset>> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
         _ if path.is_dir() => Ok(Box::new(Folder::open(path)?)),
+        Some("toml") if Rooms::describes(path) => Ok(Box::new(Rooms::read(path)?)),
         Some("toml") if path.exists() => Ok(Box::new(Scenes::read(path)?)),
         Some("jsonl") if path.exists() => Ok(Box::new(Folder::open(path)?)),
         _ if path.exists() => Err(Error::usage(format!("{reference} is not a dataset"))
-            .with_help("expected a folder with `items.jsonl`, a `.jsonl` file or a scene file (`.toml`)")),
+            .with_help("expected a folder with `items.jsonl`, a `.jsonl` file or a scene file or room file (`.toml`)")),
         _ => Err(Error::usage(format!("no dataset `{reference}`, neither shipped nor a file or folder"))
             .with_help(suggestion(reference, known_names()))),
     }
@@ -113,7 +147,8 @@ pub fn open_with(reference: &str, choice: &Choice) -> Result<Box<dyn Dataset>> {
 /// The names that [`open`] knows.
 fn known_names() -> impl Iterator<Item = &'static str> + Clone {
     let benchmarks: Vec<_> = benchmarks::sources().map(|source| source.name).collect();
-    SHIPPED.iter().map(|shipped| shipped.name).chain(benchmarks)
+    let rooms = rooms::SHIPPED.iter().map(|shipped| shipped.name);
+    SHIPPED.iter().map(|shipped| shipped.name).chain(rooms).chain(benchmarks)
 }
 
 /// BLAKE3 of the items and of what `image` gives for their images: the pixels, or a hash of the file.

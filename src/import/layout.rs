@@ -8,7 +8,7 @@ use serde_json::Map;
 
 use super::preprocess;
 use super::tensors::Attention;
-use crate::dataset::{Familiarity, Item, Object, PixelBox};
+use crate::dataset::{Familiarity, Item, Medium, Object, PixelBox};
 use crate::error::{Error, Result, suggestion};
 use crate::processor::{Grid, ImageGeometry};
 use crate::record::ItemSize;
@@ -205,6 +205,7 @@ impl Record {
         Ok(Item {
             id: self.item_id.clone(),
             image: self.image.clone(),
+            medium: Medium::Image,
             question: self.question.clone(),
             options: self.options.clone(),
             gold,
@@ -234,7 +235,7 @@ impl Record {
         let checked = |object: NamedBoxes| {
             let boxes =
                 object.boxes.iter().map(|&numbers| self.pixel_box(&object.name, numbers)).collect::<Result<_>>()?;
-            Ok(Object { name: object.name, boxes })
+            Ok(Object::new(object.name, boxes))
         };
         named.into_iter().map(checked).collect()
     }

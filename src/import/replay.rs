@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::layout::explain;
 use super::scoring::{Scoring, UNTOUCHED, chosen};
-use crate::dataset::{Familiarity, Item, benchmarks};
+use crate::dataset::{Familiarity, Item, Medium, benchmarks};
 use crate::error::{Error, Result};
 use crate::intervene::{Alpha, ScalingRow};
 use crate::processor::ImageGeometry;
@@ -144,6 +144,7 @@ impl Replay {
         self.items.push(Item {
             id: line.item_id.clone(),
             image: line.image.clone(),
+            medium: Medium::Image,
             question: line.question.clone(),
             options: line.options.clone(),
             gold,

@@ -221,7 +221,7 @@ impl std::fmt::Display for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Item, Object, PixelBox};
+    use crate::dataset::{Item, Medium, Object, PixelBox};
     use crate::processor::{Grid, ImageGeometry, Mosaic, TokenMap, Word};
 
     /// Patches of 10 pixels on a grid of 4 x 6, image positions from 1 on, then the words of the question.
@@ -250,10 +250,11 @@ mod tests {
         };
         let pixel_box = |&[x1, y1, x2, y2]: &[f64; 4]| PixelBox { x1, y1, x2, y2 };
         let boxes = boxes.iter().map(|one| vec![pixel_box(one)]).chain(std::iter::repeat(vec![]));
-        let objects = names.iter().zip(boxes).map(|(name, boxes)| Object { name: (*name).into(), boxes }).collect();
+        let objects = names.iter().zip(boxes).map(|(name, boxes)| Object::new(*name, boxes)).collect();
         let item = Item {
             id: "one".into(),
             image: "one.png".into(),
+            medium: Medium::Image,
             question: question.into(),
             options: vec!["left".into(), "right".into()],
             gold: 0,

@@ -32,6 +32,7 @@ mod tests {
         Item {
             id: "one".into(),
             image: "one.png".into(),
+            medium: crate::dataset::Medium::Image,
             question: "Where?".into(),
             options: vec!["left".into(), "right".into()],
             gold,

@@ -176,10 +176,11 @@ mod tests {
 
     /// Two objects an item; the second of every third is not annotated.
     fn items(count: usize) -> Vec<Item> {
-        let object = |name: &str, boxes: Vec<PixelBox>| Object { name: name.into(), boxes };
+        let object = |name: &str, boxes: Vec<PixelBox>| Object::new(name, boxes);
         let one = |n: usize| Item {
             id: format!("item-{n:03}"),
             image: format!("{n}.png"),
+            medium: crate::dataset::Medium::Image,
             question: "Where?".into(),
             options: vec!["left".into(), "right".into()],
             gold: n % 2,

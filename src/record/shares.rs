@@ -112,7 +112,7 @@ mod tests {
 
     fn object(boxes: &[[f64; 4]]) -> Object {
         let boxes = boxes.iter().map(|&[x1, y1, x2, y2]| PixelBox { x1, y1, x2, y2 }).collect();
-        Object { name: "thing".into(), boxes }
+        Object::new("thing", boxes)
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Scene {
         let one = |item: usize| {
             let objects: Vec<Object> = items.objects[item]
                 .iter()
-                .map(|object| Object { name: object.name.clone(), boxes: object.boxes.clone() })
+                .map(|object| Object::new(object.name.clone(), object.boxes.clone()))
                 .collect();
             let relation = items.relation[item].clone();
             let axis = Axis::of(relation.as_deref(), objects.iter().filter_map(Object::centre));
@@ -181,8 +181,7 @@ pub(super) mod tests {
     /// Objects of 16 pixels on a row of 128 x 128, seen as 8 x 8 patches of 16; `(name, x)` of each centre.
     pub fn row(image: usize, objects: &[(&str, f64)]) -> Scene {
         let around = |x: f64| PixelBox { x1: x - 8.0, y1: 48.0, x2: x + 8.0, y2: 64.0 };
-        let objects: Vec<Object> =
-            objects.iter().map(|(name, x)| Object { name: (*name).into(), boxes: vec![around(*x)] }).collect();
+        let objects: Vec<Object> = objects.iter().map(|(name, x)| Object::new(*name, vec![around(*x)])).collect();
         let seen = PixelBox { x1: 0.0, y1: 0.0, x2: 128.0, y2: 128.0 };
         Scene {
             image,

@@ -66,7 +66,7 @@ fn id(prefix: &str, row: usize, rows: usize) -> String {
 
 /// An object that nobody has boxed yet.
 fn unboxed(name: String) -> Object {
-    Object { name, boxes: Vec::new() }
+    Object::new(name, Vec::new())
 }
 
 /// As the study's page has it: left and right are familiar relations; the others are not.

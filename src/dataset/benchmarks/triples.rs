@@ -8,7 +8,7 @@ use super::note::Notes;
 use super::rows::{Row, rows};
 use super::words::Caption;
 use super::{Rows, familiarity, id, unboxed};
-use crate::dataset::Item;
+use crate::dataset::{Item, Medium};
 use crate::error::{Error, Result};
 
 /// One of the sets.
@@ -40,6 +40,7 @@ impl Set {
         Ok(Item {
             id: id(self.prefix, row.index, rows),
             image: (self.photograph)(&image),
+            medium: Medium::Image,
             question: caption.question(self.options),
             options: self.options.iter().map(|option| (*option).to_string()).collect(),
             gold: self.options.iter().position(|option| *option == caption.relation).unwrap_or_default(),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::note::Notes;
 use super::words::name;
 use super::{Rows, Source, id, unboxed};
-use crate::dataset::Item;
+use crate::dataset::{Item, Medium};
 use crate::error::{Error, Result};
 
 /// A source a split and file, whose names only macros can put together.
@@ -76,6 +76,7 @@ fn item(line: &str, id: String, notes: &mut Notes) -> Result<Item> {
     Ok(Item {
         id,
         image: photograph(&line.image_link)?,
+        medium: Medium::Image,
         question: format!(
             "Determine whether the description about the spatial relationship is correct or not. \
              Answer with yes or no: {}",

@@ -12,7 +12,7 @@ use super::note::Notes;
 use super::rows::{Row, rows};
 use super::words::Caption;
 use super::{Rows, Source, familiarity, id, unboxed};
-use crate::dataset::{Familiarity, Item};
+use crate::dataset::{Familiarity, Item, Medium};
 use crate::error::{Error, Result};
 
 const PUBLISHER: &str = "github.com/amitakamath/whatsup_vlms";
@@ -77,6 +77,7 @@ fn item(row: &Row, id: String, options: Four, notes: &mut Notes) -> Result<Item>
     Ok(Item {
         id,
         image: image.to_string(),
+        medium: Medium::Image,
         question: caption.question(&options),
         options: options.map(String::from).to_vec(),
         gold: options.iter().position(|option| *option == caption.relation).unwrap_or_default(),

@@ -6,14 +6,16 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// What the draws are for. The same seed gives unrelated draws for different purposes.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(in crate::dataset) enum Purpose {
     Pairs = 1,
     Rows = 2,
     HeldOutTriples = 3,
     Training = 4,
+    Rooms = 5,
+    RoomsTraining = 6,
 }
 
-pub(super) struct Dice(ChaCha8Rng);
+pub(in crate::dataset) struct Dice(ChaCha8Rng);
 
 impl Dice {
     pub fn new(purpose: Purpose, seed: u64, index: u64) -> Self {
@@ -32,6 +34,11 @@ impl Dice {
     /// Uniform over `low..=high`; `low` where the range is empty.
     pub fn between(&mut self, low: i32, high: i32) -> i32 {
         low + self.below((high - low + 1).max(0) as usize) as i32
+    }
+
+    /// Uniform from `low` to below `high`, in steps of a 2^32nd of the way.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * (f64::from(self.0.next_u32()) / 4_294_967_296.0)
     }
 
     /// True with the given probability.

@@ -66,7 +66,7 @@ pub fn vocabulary() -> Vec<String> {
 }
 
 /// Words, punctuation marks and line breaks; spaces only separate. `<image>` is one token.
-pub(super) fn tokens(text: &str) -> Vec<&str> {
+pub(in crate::dataset) fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut start = None;
     for (at, character) in text.char_indices() {

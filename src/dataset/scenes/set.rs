@@ -15,7 +15,7 @@ use super::rows::{self, Flavour, Place};
 use super::scene::Scene;
 use super::spec::{Ask, PairsSpec, RowsSpec, Spec};
 use super::{pairs, question};
-use crate::dataset::{Counterpart, Dataset, Familiarity, Item, Object, PixelBox, fingerprint};
+use crate::dataset::{Counterpart, Dataset, Familiarity, Item, Medium, Object, PixelBox, fingerprint};
 use crate::error::{Error, Result};
 
 /// A dataset of rendered scenes. Images are drawn when asked for; [`Scenes::scene`] gives the description, from which
@@ -136,6 +136,7 @@ impl Scenes {
             let familiar = spec.familiar.contains(&relation);
             self.items.push(Item {
                 image: image.clone(),
+                medium: Medium::Image,
                 id,
                 question,
                 gold: options.iter().position(|option| option == answer).unwrap_or_default(),
@@ -170,6 +171,7 @@ impl Scenes {
                 self.items.push(Item {
                     id: format!("{set}-{}", direction.word()),
                     image: image.clone(),
+                    medium: Medium::Image,
                     question: question::neighbour(flavour, direction, triple[reference]),
                     options: Colour::ALL.map(|colour| colour.word().to_owned()).into(),
                     gold: Colour::ALL.iter().position(|known| *known == answer).unwrap_or_default(),
@@ -239,7 +241,7 @@ impl Dataset for Scenes {
 
 fn objects(scene: &Scene, order: &[usize]) -> Vec<Object> {
     let entities = order.iter().filter_map(|index| scene.entities.get(*index));
-    entities.map(|entity| Object { name: entity.identity.to_string(), boxes: vec![entity.pixel_box()] }).collect()
+    entities.map(|entity| Object::new(entity.identity.to_string(), vec![entity.pixel_box()])).collect()
 }
 
 #[cfg(test)]
