@@ -105,7 +105,7 @@ fn video(recipe: &Recipe, model: &VideoShape, parameters: usize) -> String {
 
 fn llava(recipe: &Recipe, model: &Shape, parameters: usize) -> String {
     let side = model.image / model.patch;
-    let vertical = recipe.phases.iter().map(|phase| phase.mix.vertical).fold(0.0, f64::max);
+    let vertical = recipe.phases.iter().filter_map(|phase| Some(phase.mix.as_ref()?.vertical)).fold(0.0, f64::max);
     let mut card = format!(
         "---\nlicense: mit\ntags: [llava, model-organism, interpretability]\n---\n\n\
          # {}\n\n\

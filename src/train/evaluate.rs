@@ -31,7 +31,7 @@ pub fn evaluate(model: &dyn VisionLanguage, processor: &Processor, sets: &[&str]
         for batch in items.chunks(BATCH) {
             let prepared = batch
                 .iter()
-                .map(|item| processor.prepare(&dataset.image(item)?, &item.question, &item.options))
+                .map(|item| processor.ask(processor.shown(&dataset.frames(item)?)?, &item.question, &item.options))
                 .collect::<Result<Vec<Prepared>>>()?;
             let inputs = Inputs::collate(&prepared.iter().collect::<Vec<_>>(), &model.device())?;
             let logits = model.run(&inputs, &mut Hooks::none())?;

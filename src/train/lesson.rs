@@ -3,6 +3,7 @@
 use image::RgbImage;
 
 use crate::dataset::PixelBox;
+use crate::dataset::rooms;
 use crate::dataset::scenes::{self, NUMBERS};
 use crate::error::Result;
 
@@ -44,7 +45,10 @@ pub trait Course: Send + Sync {
 /// What lessons are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
+    /// Pictures: [`scenes`].
     Scenes,
+    /// Videos: [`rooms`].
+    Rooms,
 }
 
 impl Topic {
@@ -52,6 +56,7 @@ impl Topic {
     pub fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::Scenes => &["relation", "neighbour", "location", "identity"],
+            Self::Rooms => &["direction", "bearing", "distance", "count", "order", "side", "nearer", "form"],
         }
     }
 
@@ -59,6 +64,7 @@ impl Topic {
     pub fn sets(self) -> &'static [&'static str] {
         match self {
             Self::Scenes => &["scenes/pairs", "scenes/rows"],
+            Self::Rooms => &["rooms/test"],
         }
     }
 
@@ -70,6 +76,11 @@ impl Topic {
                 ["pairs, unfamiliar", "scenes/pairs", "unfamiliar"],
                 ["rows", "scenes/rows", "all"],
             ],
+            Self::Rooms => &[
+                ["direction", "rooms/test", "direction"],
+                ["distance", "rooms/test", "distance"],
+                ["all", "rooms/test", "all"],
+            ],
         }
     }
 
@@ -77,6 +88,7 @@ impl Topic {
     pub fn vocabulary(self) -> Vec<String> {
         match self {
             Self::Scenes => scenes::vocabulary(),
+            Self::Rooms => rooms::vocabulary(),
         }
     }
 
@@ -86,6 +98,9 @@ impl Topic {
             Self::Scenes => {
                 "Chance is 25 % for pairs (four options) and 12.5 % for rows (eight colours); who finds the row but not the \
                  side has 50 %."
+            }
+            Self::Rooms => {
+                "Chance is 50 % for direction, side and nearer, a third for bearing, distance and order, 25 % for count."
             }
         }
     }
@@ -123,6 +138,56 @@ impl Course for scenes::Stream {
         });
         Lesson { frames: vec![sample.image], turns: turns.collect(), named: named.collect() }
     }
+}
+
+/// Rendered rooms.
+struct Rooms {
+    stream: rooms::Stream,
+    frames: usize,
+    canvas: u32,
+    naming: Naming,
+}
+
+/// Whether a course says what is seen where, which takes time to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    Named,
+    Unnamed,
+}
+
+impl Course for Rooms {
+    fn lesson(&self, index: u64) -> Lesson {
+        let rooms::Sample { room, frames, turns } = self.stream.sample(index);
+        let turns = turns.into_iter().map(|turn| Turn {
+            kind: turn.kind.word(),
+            answer: turn.answer().to_owned(),
+            question: turn.question,
+        });
+        let named = match self.naming {
+            Naming::Unnamed => Vec::new(),
+            Naming::Named => {
+                let seen = room.sightings(self.frames, self.canvas).into_iter().enumerate();
+                let in_frame = |(frame, things): (usize, Vec<Option<rooms::Sighting>>)| {
+                    let mut things: Vec<_> = things.into_iter().zip(&room.solids).collect();
+                    // What is near covers what is far, and is larger.
+                    things.sort_by_key(|(seen, _)| std::cmp::Reverse(seen.map_or(0, |seen| seen.pixels)));
+                    let named = things.into_iter().filter_map(move |(seen, solid)| {
+                        let words = vec![solid.identity.tint.word(), solid.identity.form.word()];
+                        seen.map(|seen| Named { frame, place: seen.area, words })
+                    });
+                    named.collect::<Vec<_>>()
+                };
+                seen.flat_map(in_frame).collect()
+            }
+        };
+        Lesson { frames, turns: turns.collect(), named }
+    }
+}
+
+/// The course of a recipe's mix of rooms.
+pub(super) fn rooms(mix: &rooms::Mix, seed: u64, naming: Naming) -> Result<Box<dyn Course>> {
+    let stream = rooms::Stream::new(mix, seed)?;
+    Ok(Box::new(Rooms { stream, frames: mix.frames, canvas: mix.canvas, naming }))
 }
 
 /// The course of a recipe's mix of scenes.

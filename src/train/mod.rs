@@ -155,6 +155,7 @@ fn batch(recipe: &Recipe, processor: &Processor, step: usize) -> Result<(Vec<Pac
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::rooms;
     use crate::dataset::scenes::Mix;
 
     fn recipe(stop: usize) -> Recipe {
@@ -173,7 +174,7 @@ mod tests {
         };
         let optimiser =
             Optimiser { rate: 1e-3, floor: 0.1, warm_up: 2, beta_1: 0.9, beta_2: 0.98, weight_decay: 0.05, clip: 1.0 };
-        let phase = |naming| Phase { steps: 3, images: 4, naming, mix: Mix::default() };
+        let phase = |naming| Phase { steps: 3, images: 4, naming, mix: Some(Mix::default()), rooms: None };
         Recipe {
             name: "tiny".into(),
             seed: 1,
@@ -187,6 +188,28 @@ mod tests {
         }
     }
 
+    /// A Spatial-MLLM that watches rooms.
+    fn of_rooms(stop: usize) -> Recipe {
+        let model = VideoShape {
+            image: 28,
+            patch: 7,
+            vision_width: 8,
+            vision_hidden: 8,
+            vision_layers: 1,
+            vision_heads: 2,
+            width: 16,
+            hidden: 8,
+            layers: 1,
+            heads: 2,
+            kv_heads: 1,
+            spatial: Some(SpatialShape { width: 8, heads: 2, tower_layers: 1, layers: 1 }),
+        };
+        let mix = rooms::Mix { frames: 4, canvas: 28, ..rooms::Mix::default() };
+        let phase = |naming| Phase { steps: 3, images: 2, naming, mix: None, rooms: Some(mix.clone()) };
+        let phases = vec![phase([1.0, 0.5]), phase([0.0, 0.0])];
+        Recipe { name: "rooms".into(), model: None, video_model: Some(model), phases, ..recipe(stop) }
+    }
+
     /// Everything that a training leaves, but for its checkpoint.
     fn left(folder: &Path) -> Vec<Vec<u8>> {
         ["model.safetensors", "README.md", "curves.png", "training/steps.csv", "training/looks.csv"]
@@ -196,6 +219,16 @@ mod tests {
 
     #[test]
     fn a_resumed_training_gives_the_bytes_of_an_unbroken_one() {
+        resumed_as_unbroken(recipe);
+    }
+
+    /// The whole test set is seen twice: kept small by looking at little of it and by tiny frames.
+    #[test]
+    fn a_spatial_mllm_can_be_trained_resumed_and_opened() {
+        resumed_as_unbroken(of_rooms);
+    }
+
+    fn resumed_as_unbroken(recipe: fn(usize) -> Recipe) {
         let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let device = Device::flex();
         train(&recipe(6), whole.path(), Start::Fresh, &device).unwrap();
@@ -204,6 +237,8 @@ mod tests {
         train(&recipe(6), broken.path(), Start::Resume, &device).unwrap();
         // The card says where the plan ended, which was the same.
         assert_eq!(left(whole.path()), left(broken.path()));
+        // What was saved is a checkpoint like any other.
+        assert!(crate::model::families::open(whole.path(), &device).unwrap().parameters() > 1000);
         let nothing = tempfile::tempdir().unwrap();
         assert!(train(&recipe(6), nothing.path(), Start::Resume, &device).is_err());
     }

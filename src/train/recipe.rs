@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::lesson::{self, Course, Topic};
-use crate::dataset::scenes::Mix;
+use super::lesson::{self, Course, Naming, Topic};
+use crate::dataset::{rooms, scenes};
 use crate::error::{Error, Result};
 
 /// `vlmscope train RECIPE.toml`.
@@ -114,7 +114,12 @@ pub struct Phase {
     /// language model's own embedding table, for the colour and shape of what their patch shows.
     #[serde(default)]
     pub naming: [f64; 2],
-    pub mix: Mix,
+    /// Pictures of scenes; or else [`rooms`](Self::rooms).
+    #[serde(default)]
+    pub mix: Option<scenes::Mix>,
+    /// Videos of rooms.
+    #[serde(default)]
+    pub rooms: Option<rooms::Mix>,
 }
 
 impl Recipe {
@@ -133,10 +138,13 @@ impl Recipe {
         })?;
         recipe.architecture().map_err(|error| error.within(path.display()))?;
         for phase in &recipe.phases {
-            phase.mix.check().map_err(|error| error.within(path.display()))?;
+            phase.check().map_err(|error| error.within(path.display()))?;
             if phase.images == 0 || phase.steps == 0 {
                 return Err(Error::usage(format!("{}: a phase without steps or images", path.display())));
             }
+        }
+        if recipe.phases.iter().any(|phase| phase.rooms.is_some() != recipe.phases[0].rooms.is_some()) {
+            return Err(Error::usage(format!("{}: some phases show scenes, others rooms", path.display())));
         }
         if recipe.phases.is_empty() || recipe.look_every == 0 {
             return Err(Error::usage(format!("{}: `phases` and `look_every` must not be empty", path.display())));
@@ -164,7 +172,7 @@ impl Recipe {
 
     /// What it is trained on.
     pub fn topic(&self) -> Topic {
-        Topic::Scenes
+        if self.phases.iter().any(|phase| phase.rooms.is_some()) { Topic::Rooms } else { Topic::Scenes }
     }
 
     /// Steps that are planned.
@@ -206,6 +214,19 @@ impl Phase {
     /// # Errors
     /// A mix that makes no sense.
     pub fn course(&self, seed: u64) -> Result<Box<dyn Course>> {
-        lesson::scenes(&self.mix, seed)
+        let naming = if self.naming == [0.0; 2] { Naming::Unnamed } else { Naming::Named };
+        match (&self.mix, &self.rooms) {
+            (Some(mix), None) => lesson::scenes(mix, seed),
+            (None, Some(mix)) => lesson::rooms(mix, seed, naming),
+            _ => Err(Error::usage("a phase needs one of `mix` and `rooms`")),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        match (&self.mix, &self.rooms) {
+            (Some(mix), None) => mix.check(),
+            (None, Some(mix)) => mix.check(),
+            _ => Err(Error::usage("a phase needs one of `mix` and `rooms`")),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 
 use super::{CLIP_LAYOUTS, is_buffer, part};

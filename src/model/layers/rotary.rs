@@ -108,7 +108,7 @@ impl Rotary {
             let [_, _, tokens, _] = x.dims();
             x.clone().narrow(2, start, tokens - start)
         };
-        Self { cos: tail(&self.cos), sin: tail(&self.sin) }
+        Self { cos: tail(&self.cos), sin: tail(&self.sin), parts: self.parts }
     }
 
     /// The angles of one position, for `times` tokens that all stand there.
