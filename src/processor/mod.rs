@@ -228,15 +228,17 @@ impl Processor {
         channels.flat_map(plain).collect()
     }
 
-    /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation:
+    /// The mean colour of each token's patch (of a video, in the first of its frames) as the model sees it, before normalisation:
     /// red, green, blue, 0 to 1, `[patches, 3]`.
     pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
-        let ([.., height, width], mosaic) = (prepared.pixel_shape, prepared.map.mosaic);
+        let ([count, _, height, width], mosaic) = (prepared.pixel_shape, prepared.map.mosaic);
+        let frames = (count / mosaic.images.max(1)).max(1);
         // What the patches leave over at the right and at the bottom, the model does not see.
         let (tall, wide) = (height / mosaic.tile.rows, width / mosaic.tile.cols);
         let (mean, std) = (self.family.processing().mean(), self.family.processing().std());
         let colour = |token: Patch, channel: usize| {
             let (image, patch) = mosaic.tile_of(token);
+            let image = image * frames;
             let row = |y: usize| {
                 let start = ((image * 3 + channel) * height + patch.row * tall + y) * width + patch.col * wide;
                 prepared.pixels[start..start + wide].iter().map(|&value| f64::from(value)).sum::<f64>()

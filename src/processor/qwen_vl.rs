@@ -102,25 +102,26 @@ impl QwenVl {
         }
         let (cols, rows) = (width / side, height / side);
         let axis = |original, resized| Axis { original, resized, offset: 0, covered: resized };
-        let grid = Grid { rows: rows as usize, cols: cols as usize };
-        let (original_width, original_height) = frames.first().map_or((0, 0), |frame| frame.dimensions());
-        let geometry = ImageGeometry::new(axis(original_width, width), axis(original_height, height), grid);
         let groups = frames.len().div_ceil(self.cells.frames);
-        let mut views = (0..groups).map(|group| View {
-            geometry,
-            mosaic: Mosaic { images: groups, first: group, merge: self.cells.merge, ..Mosaic::single(grid) },
-            tokens: (group * grid.count()..(group + 1) * grid.count()).collect(),
-        });
-        let main = views.next().ok_or_else(|| Error::data("a video without frames"))?;
+        let tile = Grid { rows: rows as usize, cols: cols as usize };
+        let (original_width, original_height) = frames.first().map_or((0, 0), |frame| frame.dimensions());
+        let times = u32::try_from(groups).unwrap_or(u32::MAX);
+        let down = axis(original_height * times, height * times);
+        let strip = Grid { rows: tile.rows * groups, ..tile };
+        let main = View {
+            geometry: ImageGeometry::new(axis(original_width, width), down, strip),
+            mosaic: Mosaic { images: groups, moments: groups, merge: self.cells.merge, ..Mosaic::single(tile) },
+            tokens: (0..strip.count()).collect(),
+        };
         Ok(Picture {
             pixels,
             pixel_shape: [frames.len(), 3, height as usize, width as usize],
             frame_seconds: seconds,
             place: token.to_owned(),
             token: token.to_owned(),
-            text: token.repeat(groups * grid.count()),
+            text: token.repeat(strip.count()),
             main,
-            aside: views.collect(),
+            aside: Vec::new(),
             marks: Vec::new(),
         })
     }

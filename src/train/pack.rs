@@ -130,14 +130,13 @@ impl<'p> Packer<'p> {
     /// For each image token, the words for what covers its centre in its first frame.
     fn names(&mut self, lesson: &Lesson, prepared: &Prepared) -> Result<Vec<Vec<u32>>> {
         let map = &prepared.map;
-        let frames = lesson.frames.len().div_ceil(map.mosaic.images.max(1));
-        let main = (&map.geometry, map.mosaic.first);
-        let views = std::iter::once(main).chain(map.aside.iter().map(|view| (&view.geometry, view.mosaic.first)));
-        let tokens = views.flat_map(|(geometry, group)| {
-            geometry.grid.patches().map(move |patch| (group * frames, geometry.patch_rect(patch)))
-        });
-        let here = |(frame, rect): (usize, PixelBox)| {
-            let (x, y) = ((rect.x1 + rect.x2) / 2.0, (rect.y1 + rect.y2) / 2.0);
+        let (geometry, moments) = (&map.geometry, map.mosaic.moments.max(1));
+        let frames = lesson.frames.len().div_ceil(moments);
+        let (rows, height) = (geometry.grid.rows / moments, f64::from(geometry.image_height) / moments as f64);
+        let tokens = geometry.grid.patches().map(|patch| (patch.row / rows, geometry.patch_rect(patch)));
+        let here = |(moment, rect): (usize, PixelBox)| {
+            let (frame, above) = (moment * frames, moment as f64 * height);
+            let (x, y) = ((rect.x1 + rect.x2) / 2.0, (rect.y1 + rect.y2) / 2.0 - above);
             let covers = |place: PixelBox| place.x1 < x && x < place.x2 && place.y1 < y && y < place.y2;
             lesson.named.iter().find(|named| named.frame == frame && covers(named.place))
         };
