@@ -252,7 +252,7 @@ fn frames_see_each_other_in_the_spatial_encoder_alone() {
     let clean = seen(None);
     // 24 patches a frame.
     let changed = seen(Some(Watch::changing(Site::SpatialFrame(0), |tokens| {
-        Tensor::cat(vec![tokens.clone().narrow(1, 0, 72), tokens.narrow(1, 72, 24) * 2.0], 1)
+        Tensor::cat(vec![tokens.clone().narrow(1, 0, 72), tokens.narrow(1, 72, 24).flip([2])], 1)
     })));
     let apart = |n: usize, from: usize, count: usize| {
         let of = |state: &Tensor<3>| state.clone().narrow(1, from, count);

@@ -76,6 +76,12 @@ impl Site {
         matches!(self, Self::ProjectorOut | Self::Connector2d | Self::Connector3d | Self::ConnectorIn)
     }
 
+    /// Whether it holds attention, not the states of tokens.
+    pub fn is_attention(self) -> bool {
+        matches!(self, Self::LmAttn(_) | Self::LmScores(_) | Self::VisionAttn(_))
+            || matches!(self, Self::SpatialShares(_) | Self::SpatialFrames(_))
+    }
+
     /// Whether its tokens are the patches of the spatial encoder.
     pub fn is_spatial(self) -> bool {
         matches!(self, Self::SpatialFrame(_) | Self::SpatialGlobal(_) | Self::SpatialOut)

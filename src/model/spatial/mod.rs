@@ -9,10 +9,12 @@ mod block;
 mod config;
 mod connector;
 mod dino;
+mod mapper;
 mod point_head;
 mod positions;
 
 pub use aggregator::{Vggt, Views};
 pub use config::VggtConfig;
 pub use connector::{ConnectorVersion, MergeOrder, SpatialConnector, SpatialConnectorConfig, join};
+pub use mapper::Mapper;
 pub use point_head::{PointHead, PointHeadConfig, Points};
