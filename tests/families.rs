@@ -284,6 +284,7 @@ fn small(study: &str, units: usize) -> String {
         match line.split_once(" = ").map_or("", |(key, _)| key) {
             "limit" => format!("limit = {units}"),
             "random" => "random = 1".to_owned(),
+            "alphas" if study == "adaptvis" => "alphas = [0.5, 2.0]".to_owned(),
             "alphas" => "alphas = [-1.0, 2.0]".to_owned(),
             "random_alphas" => "random_alphas = [2.0]".to_owned(),
             "bootstrap" => "bootstrap = 50".to_owned(),
@@ -304,10 +305,11 @@ fn the_same_studies_run_on_every_family() {
         ("probe-encoder-vs-lm", "12", 0, ["probe", "probe_map"]),
         ("ablation-patching", "8", 4, ["answers", "effects"]),
         ("enhancement", "30", 30, ["answers", "effects"]),
+        ("adaptvis", "8", 0, ["scaling", "scaling_looks"]),
     ] {
         let file = format!("{study}.toml");
         place.write(&file, small(study, units));
-        for family in FAMILIES {
+        for family in FAMILIES.into_iter().chain(["qwen2_vl", "qwen2_5_vl"]) {
             let (model, run) = (fixture(&named(family)).display().to_string(), format!("{study}-{family}"));
             place.run(&["run", &file, "--model", &model, "--limit", items, "--out", &run, "--quiet"]).expect(0);
             for table in tables {

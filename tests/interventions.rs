@@ -88,6 +88,25 @@ windows = [1, 3]
 controls = ["other_item"]
 "#;
 
+/// Groups at the end of a prompt, before which nothing runs again.
+const LAST: &str = r#"pairing = "last"
+limit = 6
+golden = false
+sites = ["lm.*.resid"]
+groups = ["last"]
+directions = ["clean<-cf", "cf<-clean"]
+"#;
+
+#[test]
+fn a_sweep_that_restarts_behind_the_image_equals_the_plain_loop_bit_for_bit() {
+    let world = World::of("scenes/rows");
+    let (restarted, plain) = (world.carry_out(LAST, Restart::FromClean), world.carry_out(LAST, Restart::FromPixels));
+    assert!(restarted.effects.len() == 7 * 6, "{}", restarted.effects.len());
+    for (one, other) in restarted.effects.iter().zip(&plain.effects) {
+        assert_eq!(one, other);
+    }
+}
+
 #[test]
 fn a_sweep_that_restarts_equals_the_plain_loop_bit_for_bit() {
     let world = World::of("scenes/rows");

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::program::Place;
-use crate::support::{Copy, FIXTURES};
+use crate::support::{Copy, FIXTURES, fixture};
 
 fn bundled() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/scenes-llava").display().to_string()
@@ -32,6 +32,35 @@ fn verify_says_yes_with_0_and_no_with_1() {
     let first = ended.stdout.lines().find(|line| line.contains("DIFFERS")).unwrap();
     assert!(first.starts_with("cap.model.multi_modal_projector"), "not the first in the walk: {first}");
     place.run(&["verify", &model, "--against", "nowhere.safetensors"]).expect(1).says(&["nowhere.safetensors"]);
+}
+
+#[test]
+fn the_model_alone_is_verified_without_processor_and_tokenizer() {
+    let (place, copy) = (Place::new(), Copy::of(FIXTURES[0]));
+    let model = copy.path().display().to_string();
+    let reference = copy.path().join("ref.safetensors").display().to_string();
+    for file in ["tokenizer.json", "tokenizer_config.json", "processor_config.json", "input.png"] {
+        std::fs::remove_file(copy.path().join(file)).unwrap();
+    }
+    place.run(&["verify", &model, "--against", &reference]).expect(1);
+    let verdict = json_of(&place, &["verify", &model, "--against", &reference, "--model-only", "--json"]);
+    assert!(verdict["equal"] == true && verdict["compared"].as_array().unwrap().len() > 10, "{verdict}");
+}
+
+/// Eight and eleven bits of a number: how far off that is, is known.
+#[test]
+fn numbers_of_half_the_size_are_as_far_off_as_they_are_short() {
+    let place = Place::new();
+    let folder = fixture(FIXTURES[0]);
+    let (model, reference) = (folder.display().to_string(), folder.join("ref.safetensors").display().to_string());
+    let apart = |dtype: &str| {
+        let ended = place.run(&["verify", &model, "--against", &reference, "--dtype", dtype, "--json"]).expect(1);
+        let verdict: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let rows = verdict["compared"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == "out.logits").unwrap()["worst"].as_f64().unwrap()
+    };
+    let (bf16, f16) = (apart("bf16"), apart("f16"));
+    assert!(f16 > 1e-3 && f16 < 0.1 && bf16 > 3.0 * f16 && bf16 < 20.0 * f16, "{bf16} {f16}");
 }
 
 #[test]

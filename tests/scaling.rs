@@ -145,7 +145,7 @@ fn the_step_on_the_cached_prompt_is_the_whole_pass() {
 #[test]
 fn layers_heads_and_rows_can_be_chosen() {
     let world = World::new();
-    let rows = world.rows("alphas = [0.3]\nlayers = [\"lm.2..4.scores\"]\nheads = [1, 5]\nmap_layer = 3");
+    let rows = world.rows("alphas = [0.3]\nlayers = [\"lm.2..4.scores\"]\nheads = [1, 5]\nmap = \"lm.3.attn\"");
     same_as_whole(&world, &rows, &[2, 3], Some(&[1, 5]));
     let look = rows[1].look.as_ref().unwrap();
     let mass: f32 = look.map.iter().sum();
@@ -217,7 +217,8 @@ fn requests_that_cannot_be_met_are_told() {
         ("alphas = [0.5]\nheads = [8]", "head 8 does not exist: layers have heads 0 to 7"),
         ("alphas = [0.5]\nlayers = [\"lm.*.resid\"]", "attention cannot be scaled at `lm.0.resid`"),
         ("alphas = [0.5]\nlayers = [\"lm.9.scores\"]", "`lm.9.scores` does not exist"),
-        ("alphas = [0.5]\nmap_layer = 6", "the model has layers 0 to 5"),
+        ("alphas = [0.5]\nmap = \"lm.6.attn\"", "does not exist in this model"),
+        ("alphas = [0.5]\nmap = \"lm.*.attn\"", "a map cannot be kept of `lm.*.attn`"),
         ("alphas = [0.5]\noperators = [\"louder\"]", "unknown variant `louder`"),
         ("alphas = [0.5]\ncompat = \"other\"", "unknown variant `other`"),
     ] {

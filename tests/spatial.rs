@@ -8,7 +8,7 @@ use safetensors::tensor::Dtype;
 use vlmscope::error::Result;
 use vlmscope::model::families::{self, Family};
 use vlmscope::model::{Effect, Hook, Hooks, Inputs, Rows, Site, VisionLanguage};
-use vlmscope::parity::{Reference, Verdict, verify_model, verify_vggt};
+use vlmscope::parity::{Reference, Verdict, verify_model, verify_vggt, visual_ids};
 
 use crate::support::program::Place;
 use crate::support::{Copy, Stored, fixture};
@@ -20,7 +20,7 @@ fn compared(reference: &str) -> Verdict {
     let folder = fixture(MLLM);
     let model = families::open(&folder, &Device::flex()).unwrap();
     let reference = Reference::open(&folder.join(reference)).unwrap();
-    let visual = families::visual_ids(&folder).unwrap();
+    let visual = visual_ids(&folder).unwrap();
     verify_model(model.as_ref(), &visual, None, &reference, 1e-4).unwrap()
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::figure::Overlay;
 use crate::look::{Look, look};
 use crate::model::checkpoint::hub;
-use crate::model::{Compute, families};
+use crate::model::{Computing, families};
 use crate::processor::Processor;
 use crate::study::shipped;
 
@@ -42,8 +42,8 @@ pub struct OverlayArgs {
     /// Where to write the picture: .png or .svg.
     #[arg(long, default_value = "overlay.png")]
     out: PathBuf,
-    #[arg(long, value_enum, default_value_t)]
-    device: Compute,
+    #[command(flatten)]
+    computing: Computing,
     /// Print shares and the attention row as JSON.
     #[arg(long)]
     json: bool,
@@ -55,7 +55,7 @@ pub fn run(args: &OverlayArgs) -> Result<Done> {
         check(name, area, image.dimensions(), &args.image)?;
     }
     let folder = hub::find(&shipped(&args.model))?;
-    let model = families::open(&folder, &args.device.open()?)?;
+    let model = families::open(&folder, &args.computing.open()?)?;
     let processor = Processor::open(&folder)?;
     // Layer 17 of LLaVA-1.5's 32, in proportion.
     let layer = args.layer.unwrap_or(model.depth() * 17 / 32);

@@ -12,7 +12,7 @@ use super::command_line::{command_line, with_resume};
 use super::interrupt::stoppable;
 use crate::error::{Error, Result, suggestion};
 use crate::intervene::{self, SweepEstimate};
-use crate::model::Compute;
+use crate::model::Computing;
 use crate::record::{BadItems, Bar, Estimate, Frame, Plan, Stage, Way};
 use crate::study::{Compat, Existing, RunFolder, Skipped, Sources, Study, StudyText, shipped, shipped_studies};
 
@@ -39,8 +39,8 @@ pub struct StudyFlags {
     /// The run folder [default: runs/ and the study's name].
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t)]
-    device: Compute,
+    #[command(flatten)]
+    computing: Computing,
     /// Seed of the analysis' resampling.
     #[arg(long)]
     seed: Option<u64>,
@@ -81,7 +81,7 @@ impl StudyFlags {
             study.intervene.iter_mut().for_each(|intervene| intervene.follow(compat));
         }
         self.check(&study, &text)?;
-        Stage::open(study, text, self.device)
+        Stage::open(study, text, self.computing)
     }
 
     /// What would otherwise come to light only after the recording.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::model::checkpoint::hub;
-use crate::model::{Compute, families};
+use crate::model::{Computing, families};
 use crate::parity::{self, Reference, Verdict};
 use crate::processor::Processor;
 use crate::study::shipped;
@@ -29,11 +29,15 @@ pub struct Verify {
     /// The image the reference was made from; by default `input.png` beside the reference.
     #[arg(long)]
     image: Option<PathBuf>,
+    /// Compare what the model makes of the reference's own inputs, and nothing that comes before: the folder then needs no
+    /// processor and no tokenizer.
+    #[arg(long, conflicts_with = "image")]
+    model_only: bool,
     /// Largest absolute difference that counts as equal.
     #[arg(long, default_value_t = 1e-4)]
     tolerance: f64,
-    #[arg(long, value_enum, default_value_t)]
-    device: Compute,
+    #[command(flatten)]
+    computing: Computing,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -42,23 +46,23 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
     let folder = hub::find(&shipped(&args.model))?;
-    let device = args.device.open()?;
+    let device = args.computing.open()?;
+    let has_processor = folder.join("tokenizer.json").is_file();
     let verdict = if parity::holds_vggt(&folder) {
         parity::verify_vggt(&folder, &reference, args.tolerance, &device)?
-    } else {
-        let model = families::open(&folder, &device)?;
-        let beside = args.against.with_file_name("input.png");
-        let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
-        if folder.join("tokenizer.json").is_file() {
-            let processor = Processor::open(&folder)?;
-            parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?
-        } else {
-            let visual = families::visual_ids(&folder)?;
-            let mut verdict = parity::verify_model(model.as_ref(), &visual, None, &reference, args.tolerance)?;
+    } else if args.model_only || !has_processor {
+        let (model, visual) = (families::open(&folder, &device)?, parity::visual_ids(&folder)?);
+        let mut verdict = parity::verify_model(model.as_ref(), &visual, None, &reference, args.tolerance)?;
+        if !has_processor {
             let why = "no tokenizer.json in the folder: the reference's own were used".to_owned();
             verdict.skipped.push(("in.*".to_owned(), why));
-            verdict
         }
+        verdict
+    } else {
+        let (model, processor) = (families::open(&folder, &device)?, Processor::open(&folder)?);
+        let beside = args.against.with_file_name("input.png");
+        let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
+        parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?
     };
     if args.json {
         println!("{}", json!({"equal": verdict.holds(), "compared": verdict.compared, "skipped": verdict.skipped}));

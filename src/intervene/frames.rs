@@ -197,6 +197,8 @@ fn framed(name: &str, height: usize, columns: Vec<Column>) -> Result<DataFrame> 
 pub struct Counts {
     pub design: String,
     pub units: usize,
+    /// Those that the model was asked.
+    pub tried: usize,
     pub clean: usize,
     pub cf: usize,
     pub golden: usize,
@@ -210,6 +212,7 @@ pub fn golden_counts(frame: &DataFrame) -> Result<Vec<Counts>> {
         let flag = |name: &str| -> PolarsResult<Vec<bool>> {
             Ok(frame.column(name)?.bool()?.iter().map(|value| value == Some(true)).collect())
         };
+        let tried: Vec<bool> = frame.column("golden")?.is_not_null().iter().map(|value| value == Some(true)).collect();
         let [clean, cf, golden, used] = [flag("correct_clean")?, flag("correct_cf")?, flag("golden")?, flag("used")?];
         let mut counts: Vec<Counts> = Vec::new();
         for (row, design) in designs.iter().enumerate() {
@@ -219,6 +222,7 @@ pub fn golden_counts(frame: &DataFrame) -> Result<Vec<Counts>> {
             }
             let Some(last) = counts.last_mut() else { continue };
             last.units += 1;
+            last.tried += usize::from(tried[row]);
             last.clean += usize::from(clean[row]);
             last.cf += usize::from(cf[row]);
             last.golden += usize::from(golden[row]);

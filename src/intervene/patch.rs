@@ -213,9 +213,7 @@ impl Design for PatchSpec {
         self.check()?;
         self.sites_there = select(&self.sites, source.sites)?;
         self.walk = source.sites.iter().map(|spec| spec.site).collect();
-        if let Some(site) =
-            self.sites_there.iter().find(|site| site.is_attention() || **site == Site::Logits)
-        {
+        if let Some(site) = self.sites_there.iter().find(|site| site.is_attention() || **site == Site::Logits) {
             return Err(Error::usage(format!("`{site}` holds no token states")).with_help(
                 "states are patched at vision.*.resid, projector.out, lm.*.resid, lm.*.head.*, lm.*.attn_out",
             ));

@@ -71,6 +71,17 @@ impl Planned {
         Ok(Self { intervene: intervene.clone(), design, items, units, dropped, batches })
     }
 
+    /// Drops all its units, for one reason.
+    pub fn leave_out(&mut self, reason: &str) {
+        let dropped = |unit: Unit| Dropped {
+            item: unit.clean.name(),
+            cf_item: unit.cf.as_ref().map(super::unit::Run::name),
+            reason: reason.to_owned(),
+        };
+        self.dropped.extend(std::mem::take(&mut self.units).into_iter().map(dropped));
+        self.batches.clear();
+    }
+
     /// Parts of the frames: what was dropped, then one a batch.
     pub fn parts(&self) -> usize {
         1 + self.batches.len()

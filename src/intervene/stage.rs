@@ -70,6 +70,12 @@ pub fn check(study: &Study, text: &StudyText) -> Result<()> {
     Ok(())
 }
 
+const FOREIGN: &str = "the released code that `compat` follows does not run this model";
+
+fn foreign() -> Error {
+    Error::usage(FOREIGN).with_help("it runs LLaVA-1.5; leave `compat` out for other families")
+}
+
 /// The model and the items of a stage.
 struct Open {
     model: Box<dyn VisionLanguage>,
@@ -78,8 +84,8 @@ struct Open {
 
 impl Open {
     fn of(stage: &Stage) -> Result<Self> {
-        let (folder, compute) = stage.checkpoint();
-        Ok(Self { processor: Processor::open(folder)?, model: families::open(folder, &compute.open()?)? })
+        let (folder, computing) = stage.checkpoint();
+        Ok(Self { processor: Processor::open(folder)?, model: families::open(folder, &computing.open()?)? })
     }
 
     fn bench<'a>(&'a self, stage: &'a Stage, seed: u64) -> Bench<'a> {
@@ -99,19 +105,26 @@ impl Open {
     /// # Errors
     /// A family that has no such way.
     fn quirky(&self, planned: &Planned) -> Result<Option<Box<dyn VisionLanguage>>> {
-        let Some(quirks) = planned.design.quirks() else { return Ok(None) };
-        let model = self.model.with_quirks(quirks).ok_or_else(|| {
-            Error::usage(format!(
-                "`{}`: the released code that `compat` follows does not run this model",
-                planned.name()
-            ))
-            .with_help("it runs LLaVA-1.5; leave `compat` out for other families")
-        })?;
-        Ok(Some(model))
+        match planned.design.quirks() {
+            Some(quirks) if !planned.units.is_empty() => Ok(Some(self.model.with_quirks(quirks).ok_or_else(foreign)?)),
+            _ => Ok(None),
+        }
     }
 
-    /// Every intervention, cut.
+    /// Every intervention, cut. One that follows released code which does not run this model is left out and says so, if
+    /// others are left.
     fn plan(&self, stage: &Stage) -> Result<Vec<Planned>> {
+        let mut planned = self.cut(stage)?;
+        let runs =
+            |planned: &Planned| planned.design.quirks().is_none_or(|quirks| self.model.with_quirks(quirks).is_some());
+        if !planned.iter().any(runs) {
+            return Err(foreign());
+        }
+        planned.iter_mut().filter(|planned| !runs(planned)).for_each(|planned| planned.leave_out(FOREIGN));
+        Ok(planned)
+    }
+
+    fn cut(&self, stage: &Stage) -> Result<Vec<Planned>> {
         let plan = |(n, intervene): (usize, &Intervene)| {
             let planned = Planned::new(intervene, &self.bench(stage, intervene.common.seed));
             planned.map_err(|error| match error {
@@ -144,7 +157,7 @@ pub fn carry_out(stage: &Stage, folder: &RunFolder, stop: &AtomicBool, resume: &
         further.extend(asked(|design| design.scales()).then_some(SCALING));
         let units = |planned: &Planned| planned.units.len();
         bar.start(planned.iter().map(units).sum(), 0);
-        let done = sweep_all(stage, &open, &mut planned, parts, &further, stop, resume, bar);
+        let done = Sweeps { stage, open: &open, parts, further: &further, stop, resume, bar }.all(&mut planned);
         bar.finish();
         done?;
         let count = planned.iter().map(Planned::parts).sum();
@@ -156,66 +169,73 @@ pub fn carry_out(stage: &Stage, folder: &RunFolder, stop: &AtomicBool, resume: &
     expect_golden(folder)
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call, to name the loop")]
-fn sweep_all(
-    stage: &Stage,
-    open: &Open,
-    planned: &mut [Planned],
-    parts: Parts<'_>,
-    further: &[&str],
-    stop: &AtomicBool,
-    resume: &str,
-    bar: &Bar,
-) -> Result<()> {
-    let (mut first, mut bytes) = (0, 0);
-    for planned in planned {
-        let name = planned.name().to_string();
-        let write = |part: usize, outcome: &Outcome, decoded: &[DecodedRow]| -> Result<u64> {
-            let mut bytes = parts.write(UNITS, part, frames::units(&outcome.units))?;
-            if further.contains(&LENS) {
-                bytes += parts.write(LENS, part, frames::lens(&outcome.lens))?;
+/// What the interventions of a stage have in common.
+struct Sweeps<'a> {
+    stage: &'a Stage,
+    open: &'a Open,
+    parts: Parts<'a>,
+    /// Frames beside units and effects.
+    further: &'a [&'a str],
+    stop: &'a AtomicBool,
+    resume: &'a str,
+    bar: &'a Bar,
+}
+
+impl Sweeps<'_> {
+    /// Carries out what is not yet on disk.
+    fn all(&self, planned: &mut [Planned]) -> Result<()> {
+        let &Self { stage, open, parts, further, stop, resume, bar } = self;
+        let (mut first, mut bytes) = (0, 0);
+        for planned in planned {
+            let name = planned.name().to_string();
+            let write = |part: usize, outcome: &Outcome, decoded: &[DecodedRow]| -> Result<u64> {
+                let mut bytes = parts.write(UNITS, part, frames::units(&outcome.units))?;
+                if further.contains(&LENS) {
+                    bytes += parts.write(LENS, part, frames::lens(&outcome.lens))?;
+                }
+                if further.contains(&DECODED) {
+                    bytes += parts.write(DECODED, part, frames::decoded(&name, decoded))?;
+                }
+                if further.contains(&SCALING) {
+                    bytes += parts.write(SCALING, part, scaling_frame(&outcome.scaling))?;
+                }
+                Ok(bytes + parts.write(EFFECTS, part, frames::effects(&outcome.effects))?)
+            };
+            let dropped = Outcome { units: planned.dropped_rows(), ..Outcome::default() };
+            let missing: Vec<usize> =
+                (0..planned.batches.len()).filter(|n| !parts.holds(EFFECTS, first + 1 + n)).collect();
+            let there: usize =
+                (0..planned.batches.len()).filter(|n| !missing.contains(n)).map(|n| planned.batches[n].len()).sum();
+            bar.advance(there);
+            let items = std::mem::take(&mut planned.items);
+            let quirky = open.quirky(planned)?;
+            let bench = open.bench(stage, planned.intervene.common.seed);
+            let bench = Bench { items: &items, model: quirky.as_deref().unwrap_or(bench.model), ..bench };
+            if !missing.is_empty() {
+                planned.design.fit(&bench)?;
             }
-            if further.contains(&DECODED) {
-                bytes += parts.write(DECODED, part, frames::decoded(&name, decoded))?;
+            if !parts.holds(EFFECTS, first) {
+                write(first, &dropped, planned.design.decoded())?;
             }
-            if further.contains(&SCALING) {
-                bytes += parts.write(SCALING, part, scaling_frame(&outcome.scaling))?;
+            let sweep = Sweep {
+                bench,
+                design: planned.design.as_ref(),
+                name: planned.name(),
+                golden: planned.golden(),
+                restart: Restart::FromClean,
+            };
+            for batch in missing {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted { resume: resume.to_string() });
+                }
+                bytes += write(first + 1 + batch, &sweep.batch(&planned.batch(batch))?, &[])?;
+                bar.advance(planned.batches[batch].len());
+                bar.note(format!("{}, {} written", planned.name(), HumanBytes(bytes)));
             }
-            Ok(bytes + parts.write(EFFECTS, part, frames::effects(&outcome.effects))?)
-        };
-        let dropped = Outcome { units: planned.dropped_rows(), ..Outcome::default() };
-        let missing: Vec<usize> = (0..planned.batches.len()).filter(|n| !parts.holds(EFFECTS, first + 1 + n)).collect();
-        let there: usize =
-            (0..planned.batches.len()).filter(|n| !missing.contains(n)).map(|n| planned.batches[n].len()).sum();
-        bar.advance(there);
-        let items = std::mem::take(&mut planned.items);
-        let quirky = open.quirky(planned)?;
-        let bench = open.bench(stage, planned.intervene.common.seed);
-        let bench = Bench { items: &items, model: quirky.as_deref().unwrap_or(bench.model), ..bench };
-        if !missing.is_empty() {
-            planned.design.fit(&bench)?;
+            first += planned.parts();
         }
-        if !parts.holds(EFFECTS, first) {
-            write(first, &dropped, planned.design.decoded())?;
-        }
-        let sweep = Sweep {
-            bench,
-            design: planned.design.as_ref(),
-            name: planned.name(),
-            golden: planned.golden(),
-            restart: Restart::FromClean,
-        };
-        for batch in missing {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted { resume: resume.to_string() });
-            }
-            bytes += write(first + 1 + batch, &sweep.batch(&planned.batch(batch))?, &[])?;
-            bar.advance(planned.batches[batch].len());
-            bar.note(format!("{}, {} written", planned.name(), HumanBytes(bytes)));
-        }
-        first += planned.parts();
+        Ok(())
     }
-    Ok(())
 }
 
 /// What each intervention would take: runs a few units of each, with what a few items teach, and writes nothing.
@@ -254,14 +274,14 @@ pub fn estimate(stage: &Stage) -> Result<Vec<SweepEstimate>> {
             time: begun.elapsed().mul_f64(scale),
         })
     };
-    open.plan(stage)?.into_iter().map(one).collect()
+    open.plan(stage)?.into_iter().filter(|planned| !planned.units.is_empty()).map(one).collect()
 }
 
 /// An error if an intervention had units but none that could be used.
 fn expect_golden(folder: &RunFolder) -> Result<()> {
     let frame = read_frame(&folder.frame(UNITS), None)?;
     let counts = frames::golden_counts(&frame)?;
-    let Some(none) = counts.iter().find(|counts| counts.used == 0) else { return Ok(()) };
+    let Some(none) = counts.iter().find(|counts| counts.used == 0 && counts.tried > 0) else { return Ok(()) };
     Err(Error::data(format!(
         "`{}`: of {} units none could be used: {} right on the clean side, {} on the other, {} on both",
         none.design, none.units, none.clean, none.cf, none.golden

@@ -1,8 +1,71 @@
-//! Where a model computes.
+//! Where a model computes, and in what numbers.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// `--device` and `--dtype`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Computing {
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Compute,
+    /// In what numbers to compute, where the device can; files may hold any of them.
+    #[arg(long, value_enum, default_value_t)]
+    pub dtype: Dtype,
+}
+
+impl Computing {
+    /// The device, set to these numbers, if this build has it and it computes in them. The setting holds for the process.
+    ///
+    /// # Errors
+    /// A device that is not there, or does not compute in such numbers.
+    pub fn open(self) -> Result<Device> {
+        let mut device = self.device.open()?;
+        if self.dtype != Dtype::F32 {
+            device.configure(self.dtype.of_burn()).map_err(|_| {
+                Error::usage(format!("this device does not compute in {}", self.dtype.name()))
+                    .with_help("leave `--dtype` out: f32 works everywhere, whatever the file holds")
+            })?;
+        }
+        Ok(device)
+    }
+
+    /// For people: "cpu", "gpu, bf16".
+    pub fn name(self) -> String {
+        match self.dtype {
+            Dtype::F32 => self.device.name().into(),
+            dtype => format!("{}, {}", self.device.name(), dtype.name()),
+        }
+    }
+}
+
+/// Floating-point numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dtype {
+    #[default]
+    F32,
+    Bf16,
+    F16,
+}
+
+impl Dtype {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
+
+    fn of_burn(self) -> FloatDType {
+        match self {
+            Self::F32 => FloatDType::F32,
+            Self::Bf16 => FloatDType::BF16,
+            Self::F16 => FloatDType::F16,
+        }
+    }
+}
 
 /// `--device cpu|gpu`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
@@ -16,6 +79,13 @@ pub enum Compute {
 }
 
 impl Compute {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+
     /// The device, if this build has it.
     pub fn open(self) -> Result<Device> {
         match self {
@@ -31,13 +101,13 @@ fn gpu() -> Result<Device> {
     // The runtime starts with the first tensor, and panics where there is no adapter.
     let first = std::panic::catch_unwind(|| burn::tensor::Tensor::<1>::zeros([1], &device).into_data());
     first.map(|_| device.clone()).map_err(|_| {
-        crate::error::Error::usage("no GPU that Vulkan, Metal or DirectX 12 can use was found")
+        Error::usage("no GPU that Vulkan, Metal or DirectX 12 can use was found")
             .with_help("install the driver's Vulkan library, or compute with `--device cpu`")
     })
 }
 
 #[cfg(not(feature = "gpu"))]
 fn gpu() -> Result<Device> {
-    Err(crate::error::Error::usage("this build computes on the CPU only")
+    Err(Error::usage("this build computes on the CPU only")
         .with_help("build with `cargo build --release --features gpu`"))
 }

@@ -19,10 +19,10 @@ pub mod spatial;
 pub mod vision;
 mod walk;
 
-pub use device::Compute;
+pub use device::{Compute, Computing, Dtype};
 pub use families::Family;
 pub use hook::{Effect, Hook, Hooks, Rows};
 pub use inputs::Inputs;
 pub use language::Stream;
-pub use site::{Site, SiteSpec, matches, select};
+pub use site::{Site, SiteSpec, at_depth, matches, select};
 pub use walk::{Quirks, VisionLanguage};

@@ -179,14 +179,15 @@ pub struct SiteSpec {
 
 /// The model's sites that the patterns name, each once, in the model's order.
 ///
-/// A pattern is a site name whose number may be `*` (every layer or slot) or a range `a..b` (a included, b not).
+/// A pattern is a site name whose number may be `*` (every layer or slot) or a range `a..b` (a included, b not); numbers
+/// may be shares of the depth, see [`at_depth`].
 ///
 /// # Errors
 /// A pattern that matches no site of this model, with the nearest names.
 pub fn select(patterns: &[impl AsRef<str>], sites: &[SiteSpec]) -> Result<Vec<Site>> {
     let mut chosen = vec![false; sites.len()];
     for pattern in patterns {
-        let pattern = pattern.as_ref();
+        let pattern = &at_depth(pattern.as_ref(), sites.iter().map(|spec| spec.site.to_string()));
         let mut hit = false;
         for (spec, chosen) in sites.iter().zip(&mut chosen) {
             if matches(pattern, &spec.site.to_string()) {
@@ -210,6 +211,30 @@ fn no_such_site(pattern: &str, sites: &[SiteSpec]) -> Error {
         format!("did you mean `{}`? `vlmscope sites MODEL` lists this model's sites", near.join("` or `"))
     };
     Error::usage(format!("site `{pattern}` does not exist in this model")).with_help(advice)
+}
+
+/// A pattern for models of any depth as one for the model with these sites: in `lm.50%.resid` the share is of the last
+/// slot, in `lm.0%..50%.attn` of their number; rounded.
+pub fn at_depth(pattern: &str, sites: impl Iterator<Item = String>) -> String {
+    let parts: Vec<&str> = split_sites(pattern).collect();
+    let Some(at) = parts.iter().position(|part| part.contains('%')) else { return pattern.to_owned() };
+    let number = |name: String| -> Option<usize> {
+        let named: Vec<&str> = name.split('.').collect();
+        let same = |(n, part): (usize, &&str)| n == at || named.get(n) == Some(part) || *part == "*";
+        (named.len() == parts.len() && parts.iter().enumerate().all(same)).then(|| named[at].parse().ok())?
+    };
+    let Some(last) = sites.filter_map(number).max() else { return pattern.to_owned() };
+    let of = |text: &str, whole: usize| match text.strip_suffix('%').and_then(|share| share.parse::<f64>().ok()) {
+        Some(share) => ((share / 100.0 * whole as f64).round() as usize).to_string(),
+        None => text.to_owned(),
+    };
+    let there = match parts[at].split_once("..") {
+        Some((from, to)) => format!("{}..{}", of(from, last + 1), of(to, last + 1)),
+        None => of(parts[at], last),
+    };
+    let mut parts = parts;
+    parts[at] = &there;
+    parts.join(".")
 }
 
 /// Whether a pattern (see [`select`]) names a site.
@@ -287,6 +312,10 @@ mod tests {
 
     #[test]
     fn a_mistyped_site_offers_its_neighbours() {
+        let share = select(&["lm.50%.resid"], &model()).unwrap();
+        assert_eq!(share, [Site::LmResid(2)]);
+        let share = select(&["lm.0%..50%.attn", "lm.100%.resid"], &model()).unwrap();
+        assert_eq!(share, [Site::LmAttn(0), Site::LmAttn(1), Site::LmResid(3)]);
         let error = select(&["lm.2.atn"], &model()).unwrap_err();
         assert!(error.help().unwrap().contains("`lm.2.attn`"), "{error:?}");
         assert!(select(&["lm.9.attn"], &model()).is_err());

@@ -35,6 +35,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::VisionLanguage;
+use crate::processor::folder::Json;
 use crate::processor::resample::Resampler;
 use crate::processor::{Picture, Processor};
 pub use reference::Reference;
@@ -106,6 +107,22 @@ pub fn verify(
     verdict.compared.extend(walked.compared);
     verdict.skipped.extend(walked.skipped);
     Ok(verdict)
+}
+
+/// The ids that stand for images and videos, as `config.json` has them.
+///
+/// # Errors
+/// A configuration without them.
+pub fn visual_ids(folder: &Path) -> Result<Vec<u32>> {
+    let config = Json::require(folder, "config.json")?;
+    let mut ids = Vec::new();
+    for key in ["image_token_index", "image_token_id", "video_token_id"] {
+        ids.extend(config.get::<u32>(key, "the id of a token")?);
+    }
+    if ids.is_empty() {
+        return Err(config.wrong("image_token_id", "the id of the token that stands for an image"));
+    }
+    Ok(ids)
 }
 
 /// Compares what the model makes of the reference's own inputs. `visual` are the ids that stand for images and videos;

@@ -15,7 +15,7 @@ use super::run::{BadItems, Job, name_item};
 use super::shards::Shards;
 use crate::dataset::{Dataset, Item, Joined};
 use crate::error::{Error, Result};
-use crate::model::Compute;
+use crate::model::Computing;
 use crate::model::checkpoint::hub;
 use crate::study::{
     CheckpointIdentity, DatasetIdentity, Existing, Manifest, Progress, RunFolder, Study, StudyText, Variant,
@@ -32,7 +32,7 @@ pub struct Stage {
     dataset: Joined,
     images: Images,
     checkpoint: PathBuf,
-    compute: Compute,
+    computing: Computing,
 }
 
 /// Where a recording goes and how it behaves; nothing here changes what is recorded.
@@ -60,7 +60,7 @@ pub struct Estimate {
 
 impl Stage {
     /// Finds the dataset and the checkpoint folder of a study.
-    pub fn open(study: Study, text: StudyText, compute: Compute) -> Result<Self> {
+    pub fn open(study: Study, text: StudyText, computing: Computing) -> Result<Self> {
         let dataset = study.dataset.open().map_err(|error| match error {
             // What the study asks for is wrong, not what it then finds.
             Error::Usage { .. } => text.error_at(&["dataset", "source"], error),
@@ -73,7 +73,7 @@ impl Stage {
         check_variants(&study, &dataset).map_err(|error| text.error_at(&["record", "hidden"], error))?;
         let checkpoint = hub::find(&shipped(&study.model.path));
         let checkpoint = checkpoint.map_err(|error| text.error_at(&["model", "path"], error))?;
-        Ok(Self { study, text, dataset, images, checkpoint, compute })
+        Ok(Self { study, text, dataset, images, checkpoint, computing })
     }
 
     pub fn study(&self) -> &Study {
@@ -90,8 +90,8 @@ impl Stage {
     }
 
     /// The checkpoint's folder, and where it computes.
-    pub fn checkpoint(&self) -> (&Path, Compute) {
-        (&self.checkpoint, self.compute)
+    pub fn checkpoint(&self) -> (&Path, Computing) {
+        (&self.checkpoint, self.computing)
     }
 
     /// The items that the study takes.
@@ -111,7 +111,7 @@ impl Stage {
         Ok(Manifest {
             vlmscope: env!("CARGO_PKG_VERSION").into(),
             command: command.into(),
-            device: device_name(self.compute).into(),
+            device: self.computing.name(),
             study: self.study.clone(),
             dataset,
             model,
@@ -171,7 +171,7 @@ impl Stage {
     }
 
     fn model(&self) -> Result<Live> {
-        Live::open(&self.checkpoint, &self.study.record, &self.text, &self.compute.open()?)
+        Live::open(&self.checkpoint, &self.study.record, &self.text, &self.computing.open()?)
     }
 
     fn ready(&self, live: &Live, item: &Item) -> Result<Ready> {
@@ -240,11 +240,4 @@ fn check_variants(study: &Study, dataset: &Joined) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn device_name(compute: Compute) -> &'static str {
-    match compute {
-        Compute::Cpu => "cpu",
-        Compute::Gpu => "gpu",
-    }
 }

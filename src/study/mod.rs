@@ -17,7 +17,8 @@
 //! boxes = "instances_val2017.json"   # or a list of files
 //!
 //! [record]
-//! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, or * for the layer; may be empty
+//! attention = ["lm.*.attn"]          # sites; a number, a range as lm.14..21.attn, a share of the depth as lm.50%.attn, or *
+//!                                    # for the layer; may be empty
 //! query = "last"                     # which query row
 //! heads = "all"                      # or "mean"
 //! batch = 16

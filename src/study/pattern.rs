@@ -20,7 +20,7 @@ const FAMILIES: [&str; 12] = [
     "logits",
 ];
 
-/// One site, or several: `lm.17.attn`, `lm.14..21.attn` (14 to 20), `lm.*.attn`. Which of a model's sites it names,
+/// One site, or several: `lm.17.attn`, `lm.14..21.attn` (14 to 20), `lm.*.attn`, `lm.50%.attn` (half way). Which of a model's sites it names,
 /// [`crate::model::select`] says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -56,7 +56,7 @@ fn family(pattern: &str) -> String {
     let mut starred = String::new();
     for character in pattern.chars() {
         match character {
-            '0'..='9' if starred.ends_with('*') => {}
+            '0'..='9' | '%' if starred.ends_with('*') => {}
             '0'..='9' => starred.push('*'),
             other => starred.push(other),
         }
@@ -82,7 +82,15 @@ mod tests {
 
     #[test]
     fn a_number_a_range_and_a_star_are_sites() {
-        for name in ["lm.17.attn", "lm.14..21.attn", "lm.*.attn", "vision.0.resid", "projector.out", "logits"] {
+        for name in [
+            "lm.17.attn",
+            "lm.14..21.attn",
+            "lm.0%..50%.attn",
+            "lm.*.attn",
+            "vision.0.resid",
+            "projector.out",
+            "logits",
+        ] {
             assert!(SitePattern::try_from(name.to_string()).is_ok(), "{name}");
         }
     }

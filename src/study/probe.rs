@@ -174,9 +174,22 @@ impl Split {
 #[serde(try_from = "String", into = "String")]
 pub struct ProbeSite(String);
 
+impl Probe {
+    /// The same among these sites, where it asks for shares of their depth.
+    pub fn among(&self, sites: &[String]) -> Self {
+        let among = |asked: &[ProbeSite]| asked.iter().map(|site| site.among(sites)).collect();
+        Self { sites: among(&self.sites), primary: among(&self.primary), ..self.clone() }
+    }
+}
+
 impl ProbeSite {
     pub fn all() -> Self {
         Self("*".into())
+    }
+
+    /// The same among these sites, where it is a share of their depth.
+    fn among(&self, sites: &[String]) -> Self {
+        Self(model::at_depth(&self.0, sites.iter().cloned()))
     }
 
     /// Whether it names this site.

@@ -125,6 +125,8 @@ use score::Estimate;
 /// # Errors
 /// A probe whose sites were not recorded; a frame that is not as documented; a table that cannot be written.
 pub fn run(frames: &Frames, params: &Params, probes: &[Probe], model: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let probes: Vec<Probe> = probes.iter().map(|probe| probe.among(&frames.hidden)).collect();
+    let probes = probes.as_slice();
     check_sites(probes, &frames.hidden)?;
     let scenes = Scene::all(&frames.items);
     let problems: Vec<Problem> =

@@ -53,15 +53,18 @@ pub struct ScaleSpec {
     /// Greedy tokens at most, for datasets whose answers are read from text; without it no text is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_new_tokens: Option<NonZeroUsize>,
-    /// The layer whose attention over the patches is kept, for overlays.
+    /// The layer whose attention over the patches is kept, for overlays, as `lm.50%.attn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub map_layer: Option<usize>,
+    pub map: Option<SitePattern>,
     /// Compute as released code does instead of as the checkpoint says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compat: Option<Compat>,
     /// The layers that are meant.
     #[serde(skip)]
     sites: Vec<Site>,
+    /// The layer of the map.
+    #[serde(skip)]
+    map_layer: Option<usize>,
     /// Heads of a layer.
     #[serde(skip)]
     of_heads: usize,
@@ -101,16 +104,22 @@ impl ScaleSpec {
                 .with_help("expected layers of the language model, as `lm.*.scores`"));
         }
         self.of_heads = sites.iter().filter(|spec| matches!(spec.site, Site::LmHead(0, _))).count();
-        let depth = sites.iter().filter(|spec| matches!(spec.site, Site::LmScores(_))).count();
         if let Some(head) = self.heads.iter().flatten().find(|head| **head >= self.of_heads) {
             return Err(Error::usage(format!(
                 "head {head} does not exist: layers have heads 0 to {}",
                 self.of_heads - 1
             )));
         }
-        if let Some(layer) = self.map_layer.filter(|layer| *layer >= depth) {
-            return Err(Error::usage(format!("`map_layer` is {layer}: the model has layers 0 to {}", depth - 1)));
-        }
+        self.map_layer = match &self.map {
+            None => None,
+            Some(map) => match select(&[map], sites)?.as_slice() {
+                [Site::LmAttn(layer)] => Some(*layer),
+                _ => {
+                    return Err(Error::usage(format!("a map cannot be kept of `{map}`"))
+                        .with_help("expected one layer of the language model, as `lm.50%.attn`"));
+                }
+            },
+        };
         for (key, empty) in [
             ("alphas", self.alphas.is_empty()),
             ("operators", self.operators.is_empty()),

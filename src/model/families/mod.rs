@@ -167,23 +167,6 @@ impl Family {
     }
 }
 
-/// The ids that stand for images and videos in a prompt, by a folder's config.json.
-///
-/// # Errors
-/// A config.json that names none.
-pub fn visual_ids(folder: &Path) -> Result<Vec<u32>> {
-    const KEYS: [&str; 3] = ["image_token_id", "image_token_index", "video_token_id"];
-    let path = folder.join("config.json");
-    let config = read_json(&path)?;
-    let ids = KEYS.iter().map(|key| field::<Option<u32>>(&config, key, None));
-    let ids: Vec<u32> =
-        ids.collect::<Result<Vec<_>>>().map_err(|error| error.within(path.display()))?.into_iter().flatten().collect();
-    if ids.is_empty() {
-        return Err(Error::data(format!("{}: none of `{}` is there", path.display(), KEYS.join("`, `"))));
-    }
-    Ok(ids)
-}
-
 /// A model of a folder's configuration whose weights are drawn at random: the control that has the architecture but
 /// learned nothing.
 ///
