@@ -9,7 +9,9 @@ pub mod adjusted;
 pub mod alignment;
 pub mod answers;
 pub mod attention_share;
+pub mod benchmark;
 mod condition;
+pub mod coverage;
 pub mod decoded;
 pub mod effects;
 pub mod frames;
@@ -129,6 +131,9 @@ pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBu
     }
     if !probes.is_empty() {
         written.extend(probe::run(&frames, params, probes, model, &run_dir.join("tables"))?);
+    }
+    if benchmark::applies(&frames) {
+        written.extend(benchmark::run(&frames, params, &run_dir.join("tables"))?);
     }
     if frames.effects {
         written.extend(effects::run(&frames, params, &run_dir.join("tables"))?);

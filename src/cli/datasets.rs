@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::dataset;
 use crate::dataset::benchmarks::{Choice, Prompts, ROOT_VARIABLE, Source, sources};
+use crate::dataset::rooms;
 use crate::dataset::scenes::{SHIPPED, Shipped};
 use crate::error::Result;
 use crate::study::{BUNDLED_MODEL, shipped};
@@ -49,7 +50,8 @@ pub(super) fn run(args: &Datasets) -> Result<()> {
     let model = shipped(BUNDLED_MODEL);
     if args.json {
         let set = |set: &Shipped| json!({"name": set.name, "about": set.about, "variants": VARIANTS});
-        let sets: Vec<_> = SHIPPED.iter().map(set).collect();
+        let room = |set: &rooms::Shipped| json!({"name": set.name, "about": set.about, "variants": ROOM_VARIANTS});
+        let sets: Vec<_> = SHIPPED.iter().map(set).chain(rooms::SHIPPED.iter().map(room)).collect();
         let benchmarks: Vec<Value> = benchmarks.iter().map(Found::json).collect();
         let root = choice.named_root();
         let model = model.is_dir().then_some(&model);
@@ -58,6 +60,9 @@ pub(super) fn run(args: &Datasets) -> Result<()> {
     }
     for set in SHIPPED {
         println!("{}\n    {}\n    variants: {}", set.name, set.about, VARIANTS.join(", "));
+    }
+    for set in rooms::SHIPPED {
+        println!("{}\n    {}\n    variants: {}", set.name, set.about, ROOM_VARIANTS.join(", "));
     }
     if model.is_dir() {
         println!("{}\n    the bundled model; its card is README.md in that folder", model.display());
@@ -69,6 +74,9 @@ pub(super) fn run(args: &Datasets) -> Result<()> {
     benchmarks.iter().for_each(Found::print);
     Ok(())
 }
+
+/// Of any rendered rooms.
+const ROOM_VARIANTS: [&str; 4] = ["original", "blank", "noise", "mirrored"];
 
 /// What there is of a benchmark.
 struct Found {

@@ -7,6 +7,7 @@ mod analyze;
 mod command_line;
 mod datasets;
 mod download;
+mod frames;
 mod import;
 mod inspect;
 mod interrupt;
@@ -50,6 +51,7 @@ enum Verb {
     Download(download::Download),
     Datasets(datasets::Datasets),
     Studies(studies::Studies),
+    Frames(frames::Frames),
     Train(train::Train),
 }
 
@@ -92,6 +94,7 @@ impl Verb {
             Self::Download(args) => download::run(args).map(whole),
             Self::Datasets(args) => datasets::run(args).map(whole),
             Self::Studies(args) => studies::run(args).map(whole),
+            Self::Frames(args) => frames::run(args).map(whole),
             Self::Train(args) => train::run(args).map(whole),
         }
     }

@@ -81,6 +81,24 @@ mod tests {
     }
 
     #[test]
+    fn videos_are_exported_as_folders_of_frames() {
+        let text = include_str!("../../datasets/rooms/train.toml");
+        let (head, _) = text.split_once("[sets]").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rooms.toml");
+        std::fs::write(&file, format!("{head}[sets]\nside = 2\n")).unwrap();
+        let rooms = open(&file.display().to_string()).unwrap();
+        let path = folder.path().join("out");
+        export(rooms.as_ref(), &path).unwrap();
+        let copy = Folder::open(&path).unwrap();
+        for (exported, item) in copy.items().iter().zip(rooms.items()) {
+            assert_eq!(&super::super::Item { image: item.image.clone(), ..exported.clone() }, item);
+            assert!(copy.frames(exported).unwrap() == rooms.frames(item).unwrap());
+        }
+        assert_eq!(copy.items().len(), 4);
+    }
+
+    #[test]
     fn another_dataset_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(ITEMS), "mine").unwrap();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use super::{Dataset, Item, fingerprint, image_file, jsonl};
+use super::video::{self, Take};
+use super::{Dataset, Item, Medium, fingerprint, image_file, jsonl};
 use crate::error::{Error, Result};
 
 /// The name of the file with the items.
@@ -24,6 +25,8 @@ pub struct Folder {
 struct Header {
     width: u32,
     height: u32,
+    /// Of a video.
+    frames: Option<usize>,
     bytes: blake3::Hash,
 }
 
@@ -74,7 +77,20 @@ impl Dataset for Folder {
     }
 
     fn image(&self, item: &Item) -> Result<RgbImage> {
-        image_file::open_rgb(&self.root.join(&item.image)).map_err(|error| error.within(format!("item `{}`", item.id)))
+        let path = self.root.join(&item.image);
+        let image = match item.medium {
+            Medium::Image => image_file::open_rgb(&path),
+            Medium::Video => self.frames(item).map(|mut frames| frames.swap_remove(0)),
+        };
+        image.map_err(|error| error.within(format!("item `{}`", item.id)))
+    }
+
+    fn frames(&self, item: &Item) -> Result<Vec<RgbImage>> {
+        if item.medium == Medium::Image {
+            return Ok(vec![self.image(item)?]);
+        }
+        video::read(&self.root.join(&item.image), Take::All)
+            .map_err(|error| error.within(format!("item `{}`", item.id)))
     }
 }
 
@@ -86,24 +102,40 @@ fn read_headers(root: &Path, items: &[Item], place: impl Fn(usize) -> String) ->
     }
     let mut images: Vec<(&str, usize)> = first.into_iter().collect();
     images.sort_by_key(|(_, index)| *index);
-    let headers: Vec<_> = images.par_iter().map(|(image, _)| read_header(&root.join(image))).collect();
+    let read = |(image, index): &(&str, usize)| read_header(&root.join(image), items[*index].medium);
+    let headers: Vec<_> = images.par_iter().map(read).collect();
     let named = images.into_iter().zip(headers).map(|((image, index), header)| match header {
         Ok(header) => Ok((image.to_owned(), header)),
-        Err(error) => Err(error.within(format!("{}: `image`", place(index)))),
+        Err(error) => {
+            let key = if items[index].medium == Medium::Video { "video" } else { "image" };
+            Err(error.within(format!("{}: `{key}`", place(index))))
+        }
     });
     named.collect()
 }
 
-fn read_header(path: &Path) -> Result<Header> {
+fn read_header(path: &Path, medium: Medium) -> Result<Header> {
+    if medium == Medium::Video {
+        let video::Outline { frames, width, height, bytes } = video::outline(path)?;
+        return Ok(Header { width, height, frames: Some(frames), bytes });
+    }
     let bytes = std::fs::read(path).map_err(|error| Error::data(format!("cannot read {}: {error}", path.display())))?;
     let (width, height) = image_file::dimensions(&bytes).map_err(|error| error.within(path.display()))?;
-    Ok(Header { width, height, bytes: blake3::hash(&bytes) })
+    Ok(Header { width, height, frames: None, bytes: blake3::hash(&bytes) })
 }
 
 fn check_boxes(item: &Item, header: &Header) -> Result<()> {
     let (width, height) = (f64::from(header.width), f64::from(header.height));
     for (index, object) in item.objects.iter().enumerate() {
-        for b in &object.boxes {
+        let annotated = object.by_frame.len();
+        if annotated > 0 && header.frames != Some(annotated) {
+            let shown = header.frames.map_or("an image".to_owned(), |frames| format!("a video of {frames}"));
+            return Err(Error::data(format!(
+                "`objects[{index}]`: `frames` has {annotated} lists of boxes for {shown}"
+            ))
+            .with_help("expected a list of boxes for each frame, empty where the object is not in view"));
+        }
+        for b in object.boxes.iter().chain(object.by_frame.iter().flatten()) {
             if b.x1 < 0.0 || b.y1 < 0.0 || b.x2 > width || b.y2 > height {
                 return Err(Error::data(format!(
                     "`objects[{index}]`: `boxes` has [{}, {}, {}, {}], outside the image of {width} x {height} pixels",
@@ -195,6 +227,30 @@ mod tests {
                 Err(error) => assert!(!fits && error.to_string().contains("6 x 8 pixels"), "{error}"),
             }
         }
+    }
+
+    #[test]
+    fn videos_are_folders_of_frames_with_boxes_for_each() {
+        let line = r#"{"id": "a", "video": "clip", "question": "Where?", "options": ["1", "2"], "gold": 0, "objects": [{"name": "cup", "frames": [[[0, 0, 8, 6]], []]}]}"#;
+        let folder = folder(&format!("{line}\n"));
+        let clip = folder.path().join("clip");
+        std::fs::create_dir(&clip).unwrap();
+        for frame in 0..2u8 {
+            RgbImage::from_pixel(8, 6, image::Rgb([frame; 3])).save(clip.join(format!("{frame}.png"))).unwrap();
+        }
+        let set = Folder::open(folder.path()).unwrap();
+        let item = &set.items()[0];
+        assert_eq!(set.frames(item).unwrap().len(), 2);
+        assert_eq!(set.image(item).unwrap().get_pixel(0, 0).0, [0; 3]);
+        let refused = |line: String| {
+            std::fs::write(folder.path().join(ITEMS), line).unwrap();
+            Folder::open(folder.path()).err().unwrap().to_string()
+        };
+        let error = refused(line.replace(", []]", "]"));
+        assert!(error.contains("`frames` has 1 lists of boxes for a video of 2"), "{error}");
+        assert!(refused(line.replace("8, 6]", "9, 6]")).contains("outside the image of 8 x 6"));
+        let error = refused(line.replace("clip", "nothing"));
+        assert!(error.contains("item `a`: `video`"), "{error}");
     }
 
     #[test]

@@ -75,10 +75,12 @@ pub struct Item {
     pub image: String,
     pub medium: Medium,
     pub question: String,
-    /// At least two, all different.
+    /// At least two, all different; none where the answer is free text.
     pub options: Vec<String>,
     /// Index into `options`.
     pub gold: usize,
+    /// Texts that are right, where the answer is free text; else none.
+    pub answers: Vec<String>,
     pub relation: Option<String>,
     pub familiarity: Option<Familiarity>,
     /// In the order in which the question names them.
@@ -90,6 +92,17 @@ pub struct Item {
 }
 
 impl Item {
+    /// Whether a text is one of the right answers in free text, whatever the case, a full stop at its end or not.
+    pub fn accepts(&self, text: &str) -> bool {
+        let plain = |text: &str| text.trim().trim_end_matches('.').to_lowercase();
+        self.answers.iter().any(|answer| plain(answer) == plain(text))
+    }
+
+    /// What is right, in words: the gold option, or all right answers in free text.
+    pub fn right(&self) -> String {
+        self.options.get(self.gold).cloned().unwrap_or_else(|| self.answers.join(" | "))
+    }
+
     /// The axis along which its objects are told apart.
     pub fn axis(&self) -> Axis {
         Axis::of(self.relation.as_deref(), self.objects.iter().filter_map(Object::centre))

@@ -11,8 +11,20 @@ use serde_json::{Map, Value};
 use super::{Familiarity, Item, Medium, Object, PixelBox};
 use crate::error::{Error, Result, suggestion};
 
-const KEYS: [&str; 11] =
-    ["id", "image", "video", "question", "options", "gold", "relation", "familiarity", "objects", "pair", "set"];
+const KEYS: [&str; 12] = [
+    "id",
+    "image",
+    "video",
+    "question",
+    "options",
+    "gold",
+    "answers",
+    "relation",
+    "familiarity",
+    "objects",
+    "pair",
+    "set",
+];
 const OBJECT_KEYS: [&str; 3] = ["name", "boxes", "frames"];
 
 /// The line for an item whose image or video is at `image`, without the line break.
@@ -25,9 +37,13 @@ pub(super) fn write(item: &Item, image: &str) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         video: Option<&'a str>,
         question: &'a str,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
         options: &'a [String],
         /// The text where it can be given, since a reader sees more in it than in a number.
+        #[serde(skip_serializing_if = "Option::is_none")]
         gold: Option<&'a String>,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        answers: &'a [String],
         #[serde(skip_serializing_if = "Option::is_none")]
         relation: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +70,7 @@ pub(super) fn write(item: &Item, image: &str) -> String {
         question: &item.question,
         options: &item.options,
         gold: item.options.get(item.gold),
+        answers: &item.answers,
         relation: item.relation.as_deref(),
         familiarity: item.familiarity,
         objects: item.objects.iter().map(object).collect(),
@@ -79,8 +96,23 @@ pub(super) fn read(text: &str, file: &Path, number: usize) -> Result<Item> {
 
 fn item(map: Map<String, Value>) -> Result<Item> {
     let mut fields = Fields::new(map, &KEYS)?;
-    let options: Vec<String> = fields.required("options", "a list of texts")?;
-    let gold = fields.value("gold")?;
+    let answers: Option<Vec<String>> = fields.optional("answers", "a list of texts")?;
+    let (options, gold) = match &answers {
+        None => {
+            let options: Vec<String> = fields.required("options", "a list of texts")?;
+            let gold = find_gold(&fields.value("gold")?, &options)?;
+            (options, gold)
+        }
+        Some(_) if fields.has("options") || fields.has("gold") => {
+            return Err(Error::data("has `answers` beside `options` and `gold`").with_help(
+                "`answers` are right answers in free text; an item has those, or options of which one is right",
+            ));
+        }
+        Some(answers) if answers.is_empty() || answers.iter().any(|answer| answer.trim().is_empty()) => {
+            return Err(wrong("answers", "is empty or has an empty one"));
+        }
+        Some(_) => (Vec::new(), 0),
+    };
     let objects: Option<Vec<Map<String, Value>>> = fields.optional("objects", "a list of {name, boxes}")?;
     let medium = if fields.has("video") { Medium::Video } else { Medium::Image };
     if medium == Medium::Video && fields.has("image") {
@@ -90,8 +122,9 @@ fn item(map: Map<String, Value>) -> Result<Item> {
         id: fields.text("id")?,
         image: fields.text(if medium == Medium::Video { "video" } else { "image" })?,
         medium,
+        answers: answers.unwrap_or_default(),
         question: fields.text("question")?,
-        gold: find_gold(&gold, &options)?,
+        gold,
         options,
         relation: fields.optional("relation", "a text")?,
         familiarity: fields.optional("familiarity", "\"familiar\" or \"unfamiliar\"")?,
@@ -228,6 +261,18 @@ mod tests {
         assert_eq!(item.objects[0].boxes[0], PixelBox { x1: 1.0, y1: 2.5, x2: 3.0, y2: 4.0 });
         assert_eq!(item.objects[1], Object::new("hat", vec![]));
         assert_eq!(parse(&write(&item, &item.image)).unwrap(), item);
+    }
+
+    #[test]
+    fn an_answer_may_be_free_text() {
+        let text = r#"{"id":"a","image":"a.png","question":"How many?","answers":["3","three"]}"#;
+        let item = parse(text).unwrap();
+        assert_eq!((item.answers.len(), item.options.len()), (2, 0));
+        assert_eq!(parse(&write(&item, "a.png")).unwrap(), item);
+        let both = text.replacen(r#""answers""#, r#""gold":0,"answers""#, 1);
+        assert!(parse(&both).unwrap_err().to_string().contains("`answers` beside"));
+        let none = text.replacen(r#"["3","three"]"#, "[]", 1);
+        assert!(parse(&none).unwrap_err().to_string().contains("`answers` is empty"));
     }
 
     #[test]

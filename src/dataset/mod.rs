@@ -124,8 +124,8 @@ pub fn open_with(reference: &str, choice: &Choice) -> Result<Box<dyn Dataset>> {
     if let Some(source) = benchmarks::find(reference) {
         return Ok(Box::new(source.open(choice)?));
     }
-    if let Some(shipped) = rooms::SHIPPED.iter().find(|shipped| shipped.name == reference) {
-        return Ok(Box::new(Rooms::shipped(shipped)?));
+    if rooms::SHIPPED.iter().any(|shipped| shipped.name == reference) {
+        return Ok(Box::new(Rooms::open(reference)?));
     }
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == reference) {
         return Ok(Box::new(Scenes::shipped(shipped)?));

@@ -6,8 +6,10 @@
 //! |---|---|
 //! | [`attention_share`] | where the last query's attention goes, by layer |
 //! | [`alignment`] | how well it meets the boxes, right and wrong answers apart, with null |
+//! | [`benchmark`] | a run beside published models |
 //! | [`correctness`] | whether alignment predicts a right answer, one panel a stratum |
 //! | [`heads`] | the same for every head of every layer |
+//! | [`coverage`] | how much of a room so many frames see |
 //! | [`gallery`] | single attention rows on their images |
 //! | [`probe`] | what linear probes read, where, and beside which controls: a figure a file |
 //! | [`scaling`] | what scaled attention did to the answers: a figure a file |
@@ -20,8 +22,10 @@
 pub mod alignment;
 pub mod attention_share;
 pub mod axis;
+pub mod benchmark;
 pub mod canvas;
 pub mod correctness;
+pub mod coverage;
 pub mod effect;
 pub mod font;
 pub mod frames;

@@ -206,6 +206,7 @@ impl Record {
             id: self.item_id.clone(),
             image: self.image.clone(),
             medium: Medium::Image,
+            answers: Vec::new(),
             question: self.question.clone(),
             options: self.options.clone(),
             gold,

@@ -145,6 +145,7 @@ impl Replay {
             id: line.item_id.clone(),
             image: line.image.clone(),
             medium: Medium::Image,
+            answers: Vec::new(),
             question: line.question.clone(),
             options: line.options.clone(),
             gold,

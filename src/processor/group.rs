@@ -255,6 +255,7 @@ mod tests {
             id: "one".into(),
             image: "one.png".into(),
             medium: Medium::Image,
+            answers: Vec::new(),
             question: question.into(),
             options: vec!["left".into(), "right".into()],
             gold: 0,

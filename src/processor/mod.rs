@@ -19,6 +19,7 @@ mod layout;
 pub mod llava;
 mod llava_next;
 mod paligemma;
+pub mod point_frames;
 mod python;
 mod question;
 pub mod qwen_vl;

@@ -7,8 +7,14 @@ use crate::processor::OptionTokens;
 /// The option whose first token is the most probable. `logits` is `[vocabulary]`, at the item's last position.
 ///
 /// Probabilities are among the whole vocabulary, in `f64`; of options that tie, the first is chosen. That no two options
-/// start with the same token, the processor has made sure of.
+/// start with the same token, the processor has made sure of. An item without options is answered by the generated text.
 pub(crate) fn choose(item: &Item, options: &[OptionTokens], logits: &[f32], generated: Option<String>) -> Answer {
+    // Only a text can answer then.
+    if item.options.is_empty() {
+        let text = generated.clone().unwrap_or_default();
+        let correct = item.accepts(&text);
+        return Answer { text, generated, correct, confidence: None, p_options: None };
+    }
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from(logit - top).exp();
     let total: f64 = logits.iter().map(|&logit| weight(logit)).sum();
@@ -33,6 +39,7 @@ mod tests {
             id: "one".into(),
             image: "one.png".into(),
             medium: crate::dataset::Medium::Image,
+            answers: Vec::new(),
             question: "Where?".into(),
             options: vec!["left".into(), "right".into()],
             gold,
@@ -42,6 +49,14 @@ mod tests {
             pair: None,
             set: None,
         }
+    }
+
+    #[test]
+    fn a_free_answer_is_the_generated_text() {
+        let open = Item { options: vec![], answers: vec!["Two chairs".into()], ..item(0) };
+        let answer = choose(&open, &[], &[0.0], Some("two chairs.".into()));
+        assert_eq!((answer.text.as_str(), answer.correct, answer.p_options), ("two chairs.", true, None));
+        assert!(!choose(&open, &[], &[0.0], None).correct);
     }
 
     fn option(text: &str, first_id: u32) -> OptionTokens {

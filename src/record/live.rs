@@ -186,7 +186,7 @@ impl Live {
                     return Err(Error::data(format!("item `{}`: the model's logits are not numbers", item.id))
                         .with_help("its weights may be broken, or too large for the precision it computes in"));
                 }
-                let answer = choose(item, &prepared.map.options, logits, self.generated(prepared)?);
+                let answer = choose(item, &prepared.map.options, logits, self.generated(item, prepared)?);
                 let (dataset, geometry) = (source(item), prepared.map.geometry);
                 Ok(Recorded { dataset, item: (*item).clone(), geometry, answer, attention, hidden })
             })
@@ -221,11 +221,11 @@ impl Live {
         Ok(shown.iter().map(|(number, ..)| *number).zip(hidden.blocks).collect())
     }
 
-    /// Greedy text, if the study asks for it.
-    fn generated(&self, prepared: &Prepared) -> Result<Option<String>> {
+    /// Greedy text, if the study asks for it or the item has no options to choose from.
+    fn generated(&self, item: &Item, prepared: &Prepared) -> Result<Option<String>> {
         match self.recording.answer {
-            Answering::Options => Ok(None),
-            Answering::Generate => {
+            Answering::Options if !item.options.is_empty() => Ok(None),
+            Answering::Options | Answering::Generate => {
                 let inputs = Inputs::collate(&[prepared], &self.model.device())?;
                 let limit = self.recording.max_new_tokens.get();
                 let ids = self.model.generate(&inputs, limit, self.processor.eos_ids())?;

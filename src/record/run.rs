@@ -181,6 +181,7 @@ mod tests {
             id: format!("item-{n:03}"),
             image: format!("{n}.png"),
             medium: crate::dataset::Medium::Image,
+            answers: Vec::new(),
             question: "Where?".into(),
             options: vec!["left".into(), "right".into()],
             gold: n % 2,

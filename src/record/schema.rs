@@ -65,7 +65,7 @@ fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
         count("image_height", &|one| one.geometry.image_height),
         text("question", &|one| &one.item.question),
         text_lists("options", recorded.iter().map(|one| one.item.options.as_slice())),
-        text("gold", &|one| one.item.options.get(one.item.gold).map_or("", String::as_str)),
+        Column::new("gold".into(), each(recorded, |one| one.item.right())),
         some_text("relation", &|one| one.item.relation.clone()),
         some_text("familiarity", &|one| one.item.familiarity.map(|familiarity| name_of(familiarity).into())),
         text("answer", &|one| &one.answer.text),

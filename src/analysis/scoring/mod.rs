@@ -10,12 +10,16 @@
 //! | [`yes_no`] | precision, recall, F1, balanced accuracy | a harmonic mean of sensitivity and specificity called F1 |
 //! | [`gate`] | confidence held against the threshold as it is | rounded to two decimals first |
 //! | [`confusion`] | gold against answer, the favour of answers and its shift | |
+//! | [`relative`] | numbers: mean relative accuracy as the paper writes it | an error that is a threshold counts as met |
+//! | [`free_text`] | free text: exact match and refined exact match; an empty answer is wrong | empty is right when refined |
 //!
 //! Source: Chen et al., ICML 2025, and its released code (AdaptVis).
 
 pub mod confusion;
+pub mod free_text;
 pub mod gate;
 pub mod groups;
+pub mod relative;
 pub mod rule;
 pub mod yes_no;
 

@@ -9,8 +9,12 @@ use rayon::prelude::*;
 
 use super::Note;
 use super::boxes::image_key;
-use crate::dataset::{Dataset, Item, fingerprint, image_file};
+use crate::dataset::video::{Take, outline, read};
+use crate::dataset::{Dataset, Item, Medium, fingerprint, image_file};
 use crate::error::{Error, Result};
+
+/// Frames of a video that are shown, as the published evaluations show them.
+const FRAMES: usize = 16;
 
 /// Items of a published benchmark; photographs from the data root.
 pub struct Benchmark {
@@ -38,11 +42,24 @@ impl Benchmark {
         self.root.join(image)
     }
 
-    /// The files of its photographs that are not there, each once, in the order of the items.
+    /// A video: the folder of its frames, or else the file.
+    fn video(&self, item: &Item) -> PathBuf {
+        let folder = self.path(&item.image);
+        if folder.is_dir() { folder } else { self.path(&format!("{}.mp4", item.image)) }
+    }
+
+    fn file_of(&self, item: &Item) -> PathBuf {
+        match item.medium {
+            Medium::Image => self.path(&item.image),
+            Medium::Video => self.video(item),
+        }
+    }
+
+    /// The files of its photographs and videos that are not there, each once, in the order of the items.
     pub fn missing_photographs(&self) -> Vec<PathBuf> {
         let mut seen = HashSet::new();
-        let images = self.items.iter().map(|item| item.image.as_str()).filter(|image| seen.insert(*image));
-        images.map(|image| self.path(image)).filter(|path| !path.is_file()).collect()
+        let first = self.items.iter().filter(|item| seen.insert(item.image.as_str()));
+        first.map(|item| self.file_of(item)).filter(|path| !path.exists()).collect()
     }
 
     fn check_size(&self, item: &Item, image: &RgbImage) -> Result<()> {
@@ -71,11 +88,15 @@ impl Dataset for Benchmark {
     /// A photograph that is missing counts as such: a run on fewer photographs is another one.
     fn fingerprint(&self) -> String {
         let compute = || {
-            let images: HashSet<&str> = self.items.iter().map(|item| item.image.as_str()).collect();
-            let images: Vec<&str> = images.into_iter().collect();
-            let hash = |image: &&str| hash_file(&self.path(image)).map_or(Vec::new(), |hash| hash.as_bytes().to_vec());
+            let images: HashMap<&str, &Item> = self.items.iter().map(|item| (item.image.as_str(), item)).collect();
+            let images: Vec<(&str, &Item)> = images.into_iter().collect();
+            let hash = |(_, item): &(&str, &Item)| {
+                let path = self.file_of(item);
+                let hash = if path.is_dir() { outline(&path).ok().map(|video| video.bytes) } else { hash_file(&path) };
+                hash.map_or(Vec::new(), |hash| hash.as_bytes().to_vec())
+            };
             let hashes: Vec<Vec<u8>> = images.par_iter().map(hash).collect();
-            let by_image: HashMap<&str, Vec<u8>> = images.into_iter().zip(hashes).collect();
+            let by_image: HashMap<&str, Vec<u8>> = images.into_iter().map(|(image, _)| image).zip(hashes).collect();
             fingerprint(&self.items, |image| by_image.get(image).cloned().unwrap_or_default())
         };
         self.fingerprint.get_or_init(compute).clone()
@@ -85,7 +106,23 @@ impl Dataset for Benchmark {
         &self.items
     }
 
+    fn frames(&self, item: &Item) -> Result<Vec<RgbImage>> {
+        if item.medium == Medium::Image {
+            return Ok(vec![self.image(item)?]);
+        }
+        let path = self.video(item);
+        if !path.exists() {
+            let folder = self.path(&item.image);
+            return Err(Error::data(format!("item `{}`: no video `{}`", item.id, path.display()))
+                .with_help(format!("put it there, or its frames into the folder `{}`", folder.display())));
+        }
+        read(&path, Take::AtMost(FRAMES)).map_err(|error| error.within(format!("item `{}`", item.id)))
+    }
+
     fn image(&self, item: &Item) -> Result<RgbImage> {
+        if item.medium == Medium::Video {
+            return self.frames(item).map(|mut frames| frames.swap_remove(0));
+        }
         let path = self.path(&item.image);
         if !path.is_file() {
             return Err(Error::data(format!("item `{}`: no photograph `{}`", item.id, path.display()))

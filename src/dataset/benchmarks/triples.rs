@@ -41,6 +41,7 @@ impl Set {
             id: id(self.prefix, row.index, rows),
             image: (self.photograph)(&image),
             medium: Medium::Image,
+            answers: Vec::new(),
             question: caption.question(self.options),
             options: self.options.iter().map(|option| (*option).to_string()).collect(),
             gold: self.options.iter().position(|option| *option == caption.relation).unwrap_or_default(),

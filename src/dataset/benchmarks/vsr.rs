@@ -77,6 +77,7 @@ fn item(line: &str, id: String, notes: &mut Notes) -> Result<Item> {
         id,
         image: photograph(&line.image_link)?,
         medium: Medium::Image,
+        answers: Vec::new(),
         question: format!(
             "Determine whether the description about the spatial relationship is correct or not. \
              Answer with yes or no: {}",

@@ -78,6 +78,7 @@ fn item(row: &Row, id: String, options: Four, notes: &mut Notes) -> Result<Item>
         id,
         image: image.to_string(),
         medium: Medium::Image,
+        answers: Vec::new(),
         question: caption.question(&options),
         options: options.map(String::from).to_vec(),
         gold: options.iter().position(|option| *option == caption.relation).unwrap_or_default(),

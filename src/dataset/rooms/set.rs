@@ -13,7 +13,7 @@ use super::room::Room;
 use super::spec::Spec;
 use crate::dataset::scenes::{Dice, Purpose};
 use crate::dataset::{Counterpart, Dataset, Familiarity, Item, Medium, Object, fingerprint};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, suggestion};
 
 /// A dataset of rendered videos of rooms. Frames are rendered when asked for; [`Rooms::room`] gives the description.
 pub struct Rooms {
@@ -59,6 +59,19 @@ impl Rooms {
         Ok(Self::build(&path.display().to_string(), &Spec::parse(&text, path)?))
     }
 
+    /// A shipped dataset of rooms by its name, or a room file.
+    ///
+    /// # Errors
+    /// Neither of both.
+    pub fn open(reference: &str) -> Result<Self> {
+        match SHIPPED.iter().find(|shipped| shipped.name == reference) {
+            Some(shipped) => Self::shipped(shipped),
+            None if Self::describes(Path::new(reference)) => Self::read(Path::new(reference)),
+            None => Err(Error::usage(format!("`{reference}` is not a dataset of rooms"))
+                .with_help(suggestion(reference, SHIPPED.iter().map(|shipped| shipped.name)))),
+        }
+    }
+
     /// Whether a file describes rooms; if not, it may describe scenes.
     pub fn describes(path: &Path) -> bool {
         std::fs::read_to_string(path).is_ok_and(|text| Spec::is_one(&text))
@@ -74,7 +87,11 @@ impl Rooms {
         (self.frames, self.canvas)
     }
 
-    fn room_of(&self, item: &Item) -> Result<&Room> {
+    /// The room of an item.
+    ///
+    /// # Errors
+    /// An item of another dataset.
+    pub fn room_of(&self, item: &Item) -> Result<&Room> {
         let room = self.room(&item.image);
         room.ok_or_else(|| Error::data(format!("{} has no room `{}`", self.name, item.image)))
     }
@@ -154,6 +171,7 @@ fn items(spec: &Spec, kind: Kind, index: u64) -> Vec<(Item, Room)> {
         let item = Item {
             image: id.clone(),
             medium: Medium::Video,
+            answers: Vec::new(),
             id,
             question: turn.question,
             options: turn.options,

@@ -137,6 +137,7 @@ impl Scenes {
             self.items.push(Item {
                 image: image.clone(),
                 medium: Medium::Image,
+                answers: Vec::new(),
                 id,
                 question,
                 gold: options.iter().position(|option| option == answer).unwrap_or_default(),
@@ -172,6 +173,7 @@ impl Scenes {
                     id: format!("{set}-{}", direction.word()),
                     image: image.clone(),
                     medium: Medium::Image,
+                    answers: Vec::new(),
                     question: question::neighbour(flavour, direction, triple[reference]),
                     options: Colour::ALL.map(|colour| colour.word().to_owned()).into(),
                     gold: Colour::ALL.iter().position(|known| *known == answer).unwrap_or_default(),

@@ -17,7 +17,12 @@ pub(super) fn read(path: &Path, take: Take) -> Result<Vec<RgbImage>> {
     decode(path, take, "ffprobe", "ffmpeg")
 }
 
-fn decode(path: &Path, take: Take, ffprobe: &str, ffmpeg: &str) -> Result<Vec<RgbImage>> {
+/// Frames, and pixels across and down.
+pub(super) fn probe(path: &Path) -> Result<(usize, u32, u32)> {
+    probe_with(path, "ffprobe")
+}
+
+fn probe_with(path: &Path, ffprobe: &str) -> Result<(usize, u32, u32)> {
     let probe = Command::new(ffprobe)
         .args(["-v", "error", "-select_streams", "v:0", "-count_packets"])
         .args(["-show_entries", "stream=width,height,nb_read_packets", "-of", "csv=p=0"])
@@ -28,10 +33,15 @@ fn decode(path: &Path, take: Take, ffprobe: &str, ffmpeg: &str) -> Result<Vec<Rg
         return Err(failed("ffprobe", &probe.stderr));
     }
     let text = String::from_utf8_lossy(&probe.stdout);
-    let numbers: Vec<usize> = text.trim().split(',').filter_map(|number| number.trim().parse().ok()).collect();
-    let &[width, height, total, ..] = numbers.as_slice() else {
-        return Err(Error::data(format!("`ffprobe` found no video in it (`{}`)", text.trim())));
-    };
+    let numbers: Vec<u32> = text.trim().split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    match numbers.as_slice() {
+        &[width, height, total, ..] if width > 0 && height > 0 => Ok((total as usize, width, height)),
+        _ => Err(Error::data(format!("`ffprobe` found no video in it (`{}`)", text.trim()))),
+    }
+}
+
+fn decode(path: &Path, take: Take, ffprobe: &str, ffmpeg: &str) -> Result<Vec<RgbImage>> {
+    let (total, width, height) = probe_with(path, ffprobe)?;
     let taken = take.of(total)?;
     let mut child = Command::new(ffmpeg)
         // As many frames come out as there are in the file, in its own size, not turned.
@@ -44,11 +54,11 @@ fn decode(path: &Path, take: Take, ffprobe: &str, ffmpeg: &str) -> Result<Vec<Rg
         .map_err(|error| missing("ffmpeg", &error))?;
     let mut frames: Vec<RgbImage> = Vec::new();
     if let Some(mut pixels) = child.stdout.take() {
-        let mut frame = vec![0; width * height * 3];
+        let mut frame = vec![0; width as usize * height as usize * 3];
         let mut number = 0;
         while frames.len() < taken.len() && pixels.read_exact(&mut frame).is_ok() {
             while taken.get(frames.len()) == Some(&number) {
-                let whole = RgbImage::from_raw(width as u32, height as u32, frame.clone());
+                let whole = RgbImage::from_raw(width, height, frame.clone());
                 frames.extend(whole);
             }
             number += 1;

@@ -14,8 +14,8 @@ mod point_maps_file;
 mod sampling;
 mod source;
 
-pub use indices::{Delivery, even, evened, floored, rounded};
-pub use point_maps::{PointMapper, PointMaps};
+pub use indices::{Delivery, SIDE, even, evened, floored, rounded};
+pub use point_maps::{Lens, PointMapper, PointMaps};
 pub use point_maps_file::Head;
 pub use sampling::{Pick, Sampling, Voxels, candidates};
-pub use source::{Take, check_frames, read};
+pub use source::{Outline, Take, check_frames, outline, read};

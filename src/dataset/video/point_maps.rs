@@ -13,6 +13,9 @@ pub struct PointMaps {
     confidence: Vec<f32>,
 }
 
+/// Extrinsic (world to camera) and intrinsic (camera to pixels) of one frame.
+pub type Lens = ([[f32; 4]; 3], [[f32; 3]; 3]);
+
 /// What estimates points from frames alone: a spatial encoder with its point head.
 pub trait PointMapper {
     /// Point maps of frames in the order of time, all of one size; their pixels need not be those of the frames.
@@ -64,12 +67,7 @@ impl PointMaps {
     ///
     /// # Errors
     /// As [`Self::new`]; other numbers of cameras than of frames; a focal length of 0.
-    pub fn unproject(
-        shape: [usize; 3],
-        depth: &[f32],
-        confidence: Vec<f32>,
-        cameras: &[([[f32; 4]; 3], [[f32; 3]; 3])],
-    ) -> Result<Self> {
+    pub fn unproject(shape: [usize; 3], depth: &[f32], confidence: Vec<f32>, cameras: &[Lens]) -> Result<Self> {
         let [frames, rows, columns] = shape;
         if cameras.len() != frames || depth.len() != frames * rows * columns {
             let message = format!(
@@ -96,6 +94,23 @@ impl PointMaps {
             std::array::from_fn(|axis| (0..3).map(|row| extrinsic[row][axis] * from[row]).sum())
         };
         Self::new(shape, depth.iter().enumerate().map(point).collect(), confidence)
+    }
+
+    /// Those of some frames, in the order given.
+    ///
+    /// # Errors
+    /// No frame, or one that there is not.
+    pub fn only(&self, frames: &[usize]) -> Result<Self> {
+        if let Some(frame) = frames.iter().find(|frame| **frame >= self.shape[0]) {
+            return Err(Error::usage(format!("there is no frame {frame} among {}", self.shape[0])));
+        }
+        let pixels = self.shape[1] * self.shape[2];
+        let of = |frame: &usize| frame * pixels..(frame + 1) * pixels;
+        Self::new(
+            [frames.len(), self.shape[1], self.shape[2]],
+            frames.iter().flat_map(|frame| &self.points[of(frame)]).copied().collect(),
+            frames.iter().flat_map(|frame| &self.confidence[of(frame)]).copied().collect(),
+        )
     }
 
     /// Frames, rows, columns.

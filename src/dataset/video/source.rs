@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use image::codecs::gif::GifDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, ImageFormat, RgbImage, RgbaImage};
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage, RgbaImage};
 
 use super::{ffmpeg, indices};
 use crate::dataset::image_file;
@@ -20,6 +20,8 @@ pub enum Take {
     All,
     /// So many, as a video file is read: [`indices::rounded`], of the next [even](indices::even) number.
     Rounded(usize),
+    /// The same, or all there are where those are fewer.
+    AtMost(usize),
     /// At most so many, as training reads: [`indices::floored`].
     Floored(usize),
 }
@@ -28,11 +30,14 @@ impl Take {
     pub(super) fn of(self, total: usize) -> Result<Vec<usize>> {
         match self {
             Self::All => Ok((0..total).collect()),
-            Self::Rounded(count) => indices::rounded(total, indices::even(count)),
+            Self::AtMost(count) if total < indices::even(count) => Ok((0..total).collect()),
+            Self::AtMost(count) | Self::Rounded(count) => indices::rounded(total, indices::even(count)),
             Self::Floored(count) => Ok(indices::floored(total, count)),
         }
     }
 }
+
+const ONE_SIZE: &str = "a video's frames are all of one size";
 
 /// Extensions of the image files that are frames of a folder.
 const IMAGES: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"];
@@ -49,11 +54,10 @@ pub fn read(path: &Path, take: Take) -> Result<Vec<RgbImage>> {
     if path.is_dir() {
         let files = list(path)?;
         if files.is_empty() {
-            return Err(Error::data(format!("video `{}`: the folder has no image files", path.display()))
-                .with_help(format!("expected frames as {}", IMAGES.join(", "))));
+            return Err(no_images(path));
         }
         let taken = take.of(files.len()).map_err(within)?;
-        let frames = taken.iter().map(|frame| image_file::open_rgb(&files[*frame])).collect::<Result<Vec<_>>>()?;
+        let frames = taken.iter().map(|frame| picture(&files[*frame])).collect::<Result<Vec<_>>>()?;
         return check_frames(frames).map_err(within);
     }
     let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
@@ -63,10 +67,57 @@ pub fn read(path: &Path, take: Take) -> Result<Vec<RgbImage>> {
             let taken = take.of(frames.len()).map_err(within)?;
             taken.iter().map(|frame| frames[*frame].clone()).collect()
         }
-        None if image::guess_format(&bytes).is_ok() => vec![image_file::open_rgb(path)?],
+        None if image::guess_format(&bytes).is_ok() => vec![picture(path)?],
         None => ffmpeg::read(path, take).map_err(within)?,
     };
     check_frames(frames).map_err(within)
+}
+
+/// How many frames a video has, of how many pixels across and down, and a hash of all its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    pub frames: usize,
+    pub width: u32,
+    pub height: u32,
+    pub bytes: blake3::Hash,
+}
+
+/// Outlines a video without decoding more than it takes.
+///
+/// # Errors
+/// As [`read`].
+pub fn outline(path: &Path) -> Result<Outline> {
+    let within = |error: Error| error.within(format!("video `{}`", path.display()));
+    if !path.is_dir() {
+        let unread = |error| Error::data(format!("cannot read {}: {error}", path.display()));
+        let bytes = std::fs::read(path).map_err(unread)?;
+        let (frames, width, height) = if image::guess_format(&bytes).is_ok() {
+            let frames = read(path, Take::All)?;
+            (frames.len(), frames[0].width(), frames[0].height())
+        } else {
+            ffmpeg::probe(path).map_err(within)?
+        };
+        return Ok(Outline { frames, width, height, bytes: blake3::hash(&bytes) });
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut first: Option<(u32, u32)> = None;
+    let files = list(path)?;
+    for file in &files {
+        let bytes = std::fs::read(file).map_err(|source| Error::io("read", file, source))?;
+        let size = image_file::dimensions(&bytes).map_err(|error| error.within(file.display()))?;
+        if *first.get_or_insert(size) != size {
+            let message = format!(
+                "`{}` has {} x {} pixels, the frames before it have other sides",
+                file.display(),
+                size.0,
+                size.1
+            );
+            return Err(within(Error::data(message).with_help(ONE_SIZE)));
+        }
+        hasher.update(blake3::hash(&bytes).as_bytes());
+    }
+    let (width, height) = first.ok_or_else(|| no_images(path))?;
+    Ok(Outline { frames: files.len(), width, height, bytes: hasher.finalize() })
 }
 
 /// Frames as they are, if there are any and all have one size.
@@ -81,8 +132,23 @@ pub fn check_frames(frames: Vec<RgbImage>) -> Result<Vec<RgbImage>> {
         Some(other) => {
             let (w, h) = frames[other].dimensions();
             Err(Error::data(format!("frame 0 has {width} x {height} pixels, frame {other} has {w} x {h}"))
-                .with_help("a video's frames are all of one size"))
+                .with_help(ONE_SIZE))
         }
+    }
+}
+
+fn no_images(folder: &Path) -> Error {
+    Error::data(format!("video `{}`: the folder has no image files", folder.display()))
+        .with_help(format!("expected frames as {}", IMAGES.join(", ")))
+}
+
+/// An image file; what is transparent lies on white.
+fn picture(path: &Path) -> Result<RgbImage> {
+    let decoder = ImageReader::open(path).and_then(ImageReader::with_guessed_format).ok();
+    let decoder = decoder.and_then(|reader| reader.into_decoder().ok());
+    match decoder.filter(|decoder| decoder.color_type().has_alpha()).map(DynamicImage::from_decoder) {
+        Some(Ok(image)) => Ok(on_white(&image.to_rgba8())),
+        _ => image_file::open_rgb(path),
     }
 }
 
@@ -109,21 +175,25 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Numbers by their value, everything else by its letters.
 fn natural(a: &str, b: &str) -> Ordering {
-    let parts = |text: &str| -> Vec<(Option<u128>, String)> {
-        let chunks = text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
-        chunks.map(|chunk| String::from_utf8_lossy(chunk).into_owned()).map(|part| (part.parse().ok(), part)).collect()
+    /// A run of digits or of anything else.
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    enum Part<'a> {
+        Number(u128),
+        Text(&'a str),
+    }
+    let parts = |text| -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut rest: &str = text;
+        while let Some(first) = rest.chars().next() {
+            let digits = first.is_ascii_digit();
+            let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            parts.push(part.parse().ok().filter(|_| digits).map_or(Part::Text(part), Part::Number));
+            rest = after;
+        }
+        parts
     };
-    let order = |(a, b): (&(Option<u128>, String), &(Option<u128>, String))| match (a.0, b.0) {
-        (Some(one), Some(other)) => one.cmp(&other),
-        _ => a.1.cmp(&b.1),
-    };
-    let (one, other) = (parts(a), parts(b));
-    one.iter()
-        .zip(&other)
-        .map(order)
-        .find(|order| order.is_ne())
-        .unwrap_or_else(|| one.len().cmp(&other.len()))
-        .then_with(|| a.cmp(b))
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
 }
 
 /// The pictures of an animated image; none where it is not one.
@@ -194,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn an_outline_is_known_without_the_pixels() {
+        let video = folder(&[("0.png", 6), ("1.png", 6)]);
+        let outline_of = |folder: &tempfile::TempDir| outline(folder.path()).unwrap();
+        let first = outline_of(&video);
+        assert_eq!((first.frames, first.width, first.height), (2, 6, 4));
+        RgbImage::from_pixel(6, 4, Rgb([7; 3])).save(video.path().join("1.png")).unwrap();
+        assert_ne!(outline_of(&video).bytes, first.bytes);
+        RgbImage::from_pixel(6, 5, Rgb([7; 3])).save(video.path().join("1.png")).unwrap();
+        assert!(outline(video.path()).unwrap_err().to_string().contains("6 x 5 pixels"));
+    }
+
+    #[test]
     fn an_animated_gif_lies_on_white() {
         let file = tempfile::NamedTempFile::with_suffix(".gif").unwrap();
         let mut encoder = GifEncoder::new(file.reopen().unwrap());
@@ -213,6 +295,9 @@ mod tests {
     fn one_picture_is_a_video_of_one_frame() {
         let folder = folder(&[("only.png", 6)]);
         assert_eq!(read(&folder.path().join("only.png"), Take::All).unwrap().len(), 1);
+        let glass = folder.path().join("glass.png");
+        RgbaImage::from_pixel(6, 4, Rgba([0, 0, 0, 0])).save(&glass).unwrap();
+        assert_eq!(read(&glass, Take::All).unwrap()[0].get_pixel(0, 0).0, [255; 3]);
         assert_eq!(on_white(&RgbaImage::from_pixel(1, 1, Rgba([0, 100, 255, 128]))).get_pixel(0, 0).0, [127, 177, 255]);
     }
 }

@@ -3,6 +3,7 @@
 mod ablation;
 mod alignment_verdict;
 mod attention_location;
+mod benchmark;
 mod claims;
 mod enhancement;
 mod erasure;
@@ -16,6 +17,7 @@ use super::section::Section;
 /// Every section, in the order in which a report shows them.
 pub const SECTIONS: &[Section] = &[
     claims::SECTION,
+    benchmark::SECTION,
     attention_location::SECTION,
     scaling::SECTION,
     probes::SECTION,
