@@ -127,7 +127,7 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
         crate::model::checkpoint::save(&model, &keys, &folder.join("model.safetensors"))?;
         bar.finish();
         let model = model.valid();
-        let tallies = evaluate(model.walk(), processor, topic.sets(), usize::MAX)?;
+        let tallies = evaluate(model.walk(), processor, topic.sets(), recipe.card_items.unwrap_or(usize::MAX))?;
         card::write(folder, recipe, model.walk().parameters(), &tallies)
     })?;
     chart::draw(&work, folder, topic)
@@ -185,6 +185,7 @@ mod tests {
             stop: Some(stop),
             look_every: 2,
             look_items: 4,
+            card_items: None,
         }
     }
 
@@ -207,7 +208,8 @@ mod tests {
         let mix = rooms::Mix { frames: 4, canvas: 28, ..rooms::Mix::default() };
         let phase = |naming| Phase { steps: 3, images: 2, naming, mix: None, rooms: Some(mix.clone()) };
         let phases = vec![phase([1.0, 0.5]), phase([0.0, 0.0])];
-        Recipe { name: "rooms".into(), model: None, video_model: Some(model), phases, ..recipe(stop) }
+        let card_items = Some(4);
+        Recipe { name: "rooms".into(), model: None, video_model: Some(model), phases, card_items, ..recipe(stop) }
     }
 
     /// Everything that a training leaves, but for its checkpoint.
@@ -222,7 +224,6 @@ mod tests {
         resumed_as_unbroken(recipe);
     }
 
-    /// The whole test set is seen twice: kept small by looking at little of it and by tiny frames.
     #[test]
     fn a_spatial_mllm_can_be_trained_resumed_and_opened() {
         resumed_as_unbroken(of_rooms);

@@ -28,8 +28,11 @@ pub struct Recipe {
     pub stop: Option<usize>,
     /// Steps between two looks at held-out accuracy, each followed by a checkpoint to resume from.
     pub look_every: usize,
-    /// Items of each test set in such a look; the model card counts all of them.
+    /// Items of each test set in such a look.
     pub look_items: usize,
+    /// Items of each test set that the model card counts; all of them if it does not say.
+    #[serde(default)]
+    pub card_items: Option<usize>,
 }
 
 /// The architecture, an exact LLaVA-1.5.
