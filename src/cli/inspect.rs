@@ -1,5 +1,6 @@
 //! `vlmscope inspect`: what a checkpoint is.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,8 +9,8 @@ use serde_json::json;
 
 use super::Done;
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{hub, sizes};
-use crate::model::{Compute, families};
+use crate::model::checkpoint::{Weights, hub, sizes};
+use crate::model::{Compute, Dtype, Need, families};
 use crate::processor::{Picture, Processor};
 use crate::study::shipped;
 
@@ -24,15 +25,21 @@ pub struct Inspect {
     /// Size of the image whose tokens are counted.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = parse_size)]
     image: (u32, u32),
+    /// Prompts side by side, for the memory they take.
+    #[arg(long, default_value_t = NonZeroUsize::MIN.saturating_add(15))]
+    batch: NonZeroUsize,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
+/// Tokens of a question, about.
+const TEXT: usize = 40;
+
 pub fn run(args: &Inspect) -> Result<Done> {
     let folder = hub::find(&shipped(&args.model))?;
     let family = families::Family::of(&folder)?;
-    let model = families::open(&folder, &Compute::Cpu.open()?)?;
+    let model = families::open_as(&folder, &Compute::Cpu.open()?, Weights::Streamed)?;
     let processor = Processor::open(&folder)?;
     let (wide, high) = args.image;
     let picture = processor.picture(&RgbImage::new(wide, high))?;
@@ -41,14 +48,18 @@ pub fn run(args: &Inspect) -> Result<Done> {
     let (sites, parameters) = (model.sites().len(), model.parameters());
     let weights = sizes(&folder)?;
     // Computed in single precision, whatever the file holds.
-    let (resident, streamed) = (4 * parameters as u64, 4 * weights.largest_block);
+    let (need, tokens) = (Need::of(&weights, Dtype::F32), picture.arranged().len());
+    let rows = args.batch.get() * (tokens + TEXT);
+    let peak = |placed| need.peak(placed, model.language().config(), rows);
+    let (resident, streamed) = (peak(Weights::Resident), peak(Weights::Streamed));
     if args.json {
         println!(
             "{}",
             json!({"family": family.name(), "folder": folder, "parameters": parameters, "layers": model.depth(),
                    "dtypes": weights.dtypes, "image": [high, wide], "images": images, "pixels": [channels, height, width],
                    "grid": grids.first(), "views": grids, "tokens": picture.arranged().len(), "sites": sites,
-                   "bytes": {"file": weights.bytes, "resident": resident, "largest_block": streamed}})
+                   "bytes": {"file": weights.bytes, "resident": need.resident, "streamed": need.streamed,
+                             "peak_resident": resident, "peak_streamed": streamed}})
         );
         return Ok(Done::Whole);
     }
@@ -56,7 +67,12 @@ pub fn run(args: &Inspect) -> Result<Done> {
     println!("family      {}", family.name());
     println!("folder      {}", folder.display());
     println!("parameters  {parameters} ({} on disk as {})", megabytes(weights.bytes), weights.dtypes.join(", "));
-    println!("memory      {} resident in f32; the largest block alone {}", megabytes(resident), megabytes(streamed));
+    println!(
+        "memory      about {} for batches of {} such prompts; {} with the language model's blocks in the file",
+        megabytes(resident),
+        args.batch,
+        megabytes(streamed)
+    );
     println!("LM layers   {}", model.depth());
     println!("image       {wide} x {high} becomes {images} of {width} x {height} pixels");
     let named: Vec<String> = grids.iter().map(|[rows, cols]| format!("{rows} x {cols}")).collect();

@@ -10,8 +10,8 @@ use crate::dataset::{self, PixelBox};
 use crate::error::{Error, Result};
 use crate::figure::Overlay;
 use crate::look::{Look, look};
+use crate::model::Computing;
 use crate::model::checkpoint::hub;
-use crate::model::{Computing, families};
 use crate::processor::Processor;
 use crate::study::shipped;
 
@@ -55,7 +55,7 @@ pub fn run(args: &OverlayArgs) -> Result<Done> {
         check(name, area, image.dimensions(), &args.image)?;
     }
     let folder = hub::find(&shipped(&args.model))?;
-    let model = families::open(&folder, &args.computing.open()?)?;
+    let model = args.computing.model(&folder)?;
     let processor = Processor::open(&folder)?;
     // Layer 17 of LLaVA-1.5's 32, in proportion.
     let layer = args.layer.unwrap_or(model.depth() * 17 / 32);

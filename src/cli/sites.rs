@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::model::checkpoint::hub;
+use crate::model::checkpoint::{Weights, hub};
 use crate::model::{Compute, families};
 use crate::study::shipped;
 
@@ -23,7 +23,7 @@ pub struct Sites {
 }
 
 pub fn run(args: &Sites) -> Result<()> {
-    let model = families::open(&hub::find(&shipped(&args.model))?, &Compute::Cpu.open()?)?;
+    let model = families::open_as(&hub::find(&shipped(&args.model))?, &Compute::Cpu.open()?, Weights::Streamed)?;
     let sites = model.sites();
     if args.json {
         let rows: Vec<_> = sites

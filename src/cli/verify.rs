@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::model::Computing;
 use crate::model::checkpoint::hub;
-use crate::model::{Computing, families};
 use crate::parity::{self, Reference, Verdict};
 use crate::processor::Processor;
 use crate::study::shipped;
@@ -46,12 +46,11 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
     let folder = hub::find(&shipped(&args.model))?;
-    let device = args.computing.open()?;
     let has_processor = folder.join("tokenizer.json").is_file();
     let verdict = if parity::holds_vggt(&folder) {
-        parity::verify_vggt(&folder, &reference, args.tolerance, &device)?
+        parity::verify_vggt(&folder, &reference, args.tolerance, &args.computing.open()?)?
     } else if args.model_only || !has_processor {
-        let (model, visual) = (families::open(&folder, &device)?, parity::visual_ids(&folder)?);
+        let (model, visual) = (args.computing.model(&folder)?, parity::visual_ids(&folder)?);
         let mut verdict = parity::verify_model(model.as_ref(), &visual, None, &reference, args.tolerance)?;
         if !has_processor {
             let why = "no tokenizer.json in the folder: the reference's own were used".to_owned();
@@ -59,7 +58,7 @@ pub fn run(args: &Verify) -> Result<()> {
         }
         verdict
     } else {
-        let (model, processor) = (families::open(&folder, &device)?, Processor::open(&folder)?);
+        let (model, processor) = (args.computing.model(&folder)?, Processor::open(&folder)?);
         let beside = args.against.with_file_name("input.png");
         let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
         parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?

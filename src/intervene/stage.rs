@@ -15,7 +15,7 @@ use super::spec::Intervene;
 use super::sweep::{Cost, Outcome, Restart, Sweep};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::model::{VisionLanguage, families};
+use crate::model::VisionLanguage;
 use crate::processor::Processor;
 use crate::record::{Bar, Parts, Stage, read_frame};
 use crate::study::{RunFolder, Study, StudyText};
@@ -85,7 +85,7 @@ struct Open {
 impl Open {
     fn of(stage: &Stage) -> Result<Self> {
         let (folder, computing) = stage.checkpoint();
-        Ok(Self { processor: Processor::open(folder)?, model: families::open(folder, &computing.open()?)? })
+        Ok(Self { processor: Processor::open(folder)?, model: computing.model(folder)? })
     }
 
     fn bench<'a>(&'a self, stage: &'a Stage, seed: u64) -> Bench<'a> {

@@ -1,7 +1,11 @@
 //! Where a model computes, and in what numbers.
 
-use burn::tensor::{Device, FloatDType};
+use std::path::Path;
 
+use burn::tensor::{Device, FloatDType};
+use bytesize::ByteSize;
+
+use super::{VisionLanguage, families, need};
 use crate::error::{Error, Result};
 
 /// `--device` and `--dtype`.
@@ -13,6 +17,10 @@ pub struct Computing {
     /// In what numbers to compute, where the device can; files may hold any of them.
     #[arg(long, value_enum, default_value_t)]
     pub dtype: Dtype,
+    /// Memory that may be used, as 6GiB: weights that do not fit stay in the file, and each block is read when its turn comes
+    /// [default: what is available].
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
 }
 
 impl Computing {
@@ -29,6 +37,15 @@ impl Computing {
             })?;
         }
         Ok(device)
+    }
+
+    /// A checkpoint folder's model, on the device, its weights in memory or in the file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); anything about the folder that does not fit; weights for which there is no room.
+    pub fn model(self, folder: &Path) -> Result<Box<dyn VisionLanguage>> {
+        let weights = need(folder, self.dtype)?.placed(self.memory)?;
+        families::open_as(folder, &self.open()?, weights)
     }
 
     /// For people: "cpu", "gpu, bf16".
@@ -55,6 +72,14 @@ impl Dtype {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
             Self::F16 => "f16",
+        }
+    }
+
+    /// Of one number.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::Bf16 | Self::F16 => 2,
         }
     }
 

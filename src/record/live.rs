@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
-
 use super::answer::choose;
 use super::asked::{Asked, dimension, hold_against, variants};
 use super::capture::{AttentionCapture, numbers};
@@ -15,7 +13,7 @@ use super::recorded::{HiddenBlock, Recorded};
 use super::shares::Columns;
 use crate::dataset::{Counterpart, Dataset, Item};
 use crate::error::{Error, Result};
-use crate::model::{Hooks, Inputs, Site, SiteSpec, VisionLanguage, families, select};
+use crate::model::{Computing, Hooks, Inputs, Site, SiteSpec, VisionLanguage, families, select};
 use crate::processor::{Layout, Prepared, Processor};
 use crate::study::{Answering, Heads, Recording, StudyText, Variant};
 
@@ -64,9 +62,9 @@ impl Live {
     /// # Errors
     /// A checkpoint that cannot be read; a site that the model does not have, or that is not of the kind asked for; a group
     /// that a site cannot have.
-    pub fn open(folder: &Path, recording: &Recording, text: &StudyText, device: &Device) -> Result<Self> {
+    pub fn open(folder: &Path, recording: &Recording, text: &StudyText, computing: Computing) -> Result<Self> {
         let processor = Processor::open(folder)?;
-        let model = families::open(folder, device)?;
+        let model = computing.model(folder)?;
         let sites = model.sites();
         let attention = attention_sites(recording, &sites);
         let attention = attention.map_err(|error| text.error_at(&["record", "attention"], error))?;
@@ -85,7 +83,7 @@ impl Live {
                 counterparts.push(variant.counterpart());
             }
             if let Variant::Untrained(seed) = variant {
-                untrained.push((*seed, families::untrained(folder, *seed, device)?));
+                untrained.push((*seed, families::untrained(folder, *seed, &model.device())?));
             }
         }
         let recording = recording.clone();

@@ -171,7 +171,7 @@ impl Stage {
     }
 
     fn model(&self) -> Result<Live> {
-        Live::open(&self.checkpoint, &self.study.record, &self.text, &self.computing.open()?)
+        Live::open(&self.checkpoint, &self.study.record, &self.text, self.computing)
     }
 
     fn ready(&self, live: &Live, item: &Item) -> Result<Ready> {

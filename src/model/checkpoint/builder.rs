@@ -1,9 +1,12 @@
 //! Modules are built from their tensors, never initialised and filled later: what is missing cannot go unnoticed.
 
+use std::sync::Arc;
+
 use burn::module::{Param, ParamId};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, RmsNorm, RmsNormConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::files::Files;
 use super::save::{Layout, ParamKeys};
 use crate::error::Result;
 use crate::model::layers::Gain;
@@ -31,6 +34,19 @@ pub trait Source {
     /// # Errors
     /// The tensor is missing, or its shape or type does not fit.
     fn values(&mut self, name: &str, shape: &[usize], role: Role) -> Result<Vec<f32>>;
+
+    /// Takes a tensor without reading it.
+    ///
+    /// # Errors
+    /// As [`values`](Self::values).
+    fn claim(&mut self, name: &str, shape: &[usize]) -> Result<()> {
+        self.values(name, shape, Role::Weight).map(drop)
+    }
+
+    /// The files behind it, if blocks are to be read from them only when their turn comes.
+    fn files(&self) -> Option<Arc<Files>> {
+        None
+    }
 }
 
 /// Takes tensors out of a source under a prefix and makes modules of them.
@@ -50,6 +66,17 @@ impl<'s> Builder<'s> {
     pub fn within(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
         let prefix = format!("{}{name}.", self.prefix);
         Builder { source: self.source, keys: self.keys, prefix, device: self.device.clone() }
+    }
+
+    /// Takes a tensor without reading it.
+    pub fn claim(&mut self, name: &str, shape: &[usize]) -> Result<()> {
+        self.source.claim(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// What stands under this prefix, to be built later; `None` where everything is built at once.
+    pub fn later(&self) -> Option<Later> {
+        let files = self.source.files()?;
+        Some(Later { files, prefix: self.prefix.clone(), device: self.device.clone() })
     }
 
     /// A tensor as it stands in the file.
@@ -184,6 +211,59 @@ impl<'s> Builder<'s> {
     }
 }
 
+/// A part of a checkpoint that is built when it is needed, as often as it is needed.
+#[derive(Clone)]
+pub struct Later {
+    files: Arc<Files>,
+    prefix: String,
+    device: Device,
+}
+
+/// Names of tensors, each with its shape in the file.
+pub type Parts = Vec<(String, Vec<usize>)>;
+
+impl Later {
+    /// Reads what `make` asks for under a name.
+    ///
+    /// # Errors
+    /// A tensor that is missing, does not fit or cannot be read.
+    pub fn build<T>(&self, name: &str, make: impl FnOnce(&mut Builder<'_>) -> Result<T>) -> Result<T> {
+        Ok(self.build_and_list(name, make)?.0)
+    }
+
+    /// The same, and what it asked for.
+    pub fn build_and_list<T>(
+        &self,
+        name: &str,
+        make: impl FnOnce(&mut Builder<'_>) -> Result<T>,
+    ) -> Result<(T, Parts)> {
+        let prefix = format!("{}{name}.", self.prefix);
+        let mut source = Listing { files: &self.files, taken: Vec::new() };
+        let mut keys = ParamKeys::default();
+        let made = make(&mut Builder {
+            source: &mut source,
+            keys: &mut keys,
+            prefix: prefix.clone(),
+            device: self.device.clone(),
+        })?;
+        let own = |name: String| name.strip_prefix(&prefix).map_or(name.clone(), str::to_owned);
+        Ok((made, source.taken.into_iter().map(|(name, shape)| (own(name), shape)).collect()))
+    }
+}
+
+/// Reads, and remembers what.
+struct Listing<'f> {
+    files: &'f Files,
+    taken: Parts,
+}
+
+impl Source for Listing<'_> {
+    fn values(&mut self, name: &str, shape: &[usize], _role: Role) -> Result<Vec<f32>> {
+        self.taken.push((name.to_owned(), shape.to_vec()));
+        self.files.values(name, shape)
+    }
+}
+
 /// A parameter whose identity is its key, so that an optimiser's state written by one process fits the next.
 fn named<const D: usize>(key: &str, value: Tensor<D>) -> Param<Tensor<D>> {
     let mut param = Param::from_tensor(value);
@@ -196,10 +276,16 @@ fn named<const D: usize>(key: &str, value: Tensor<D>) -> Param<Tensor<D>> {
 
 /// `[rows, columns]` to `[columns, rows]`.
 pub(super) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    /// Side of the squares that are turned one by one: both of them fit the processor's first cache.
+    const SIDE: usize = 32;
     let mut out = vec![0.0; values.len()];
-    for (r, row) in values.chunks_exact(columns.max(1)).enumerate() {
-        for (c, value) in row.iter().enumerate() {
-            out[c * rows + r] = *value;
+    for top in (0..rows).step_by(SIDE) {
+        for left in (0..columns).step_by(SIDE) {
+            for c in left..columns.min(left + SIDE) {
+                for r in top..rows.min(top + SIDE) {
+                    out[c * rows + r] = values[r * columns + c];
+                }
+            }
         }
     }
     out

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use half::{bf16, f16};
 use memmap2::Mmap;
@@ -21,22 +23,38 @@ pub struct KeyLayout {
     pub mark: &'static str,
 }
 
-/// A checkpoint's weights, mapped and not copied.
+/// Where a model's weights are while it works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// In memory, all of them.
+    #[default]
+    Resident,
+    /// The language model's blocks in the file, one being read while the one before works.
+    Streamed,
+}
+
+/// A checkpoint whose tensors are taken one by one, and none forgotten.
 pub struct Checkpoint {
+    files: Arc<Files>,
+    weights: Weights,
+    used: BTreeSet<String>,
+}
+
+/// A checkpoint's files.
+pub struct Files {
     folder: PathBuf,
     shards: Vec<Shard>,
     /// Key in the file to shard.
     home: BTreeMap<String, usize>,
     layout: KeyLayout,
-    used: BTreeSet<String>,
 }
 
 struct Shard {
     path: PathBuf,
-    map: Mmap,
+    file: Mutex<File>,
     infos: BTreeMap<String, TensorInfo>,
     /// Offset of the tensor data in the file.
-    data: usize,
+    data: u64,
 }
 
 impl Checkpoint {
@@ -44,16 +62,73 @@ impl Checkpoint {
     ///
     /// # Errors
     /// No weights, a truncated or corrupted file, an index that names what is not there, or an unknown key layout.
-    pub fn open(folder: &Path, layouts: &[KeyLayout]) -> Result<Self> {
-        Self::of_files(folder, &weight_files(folder)?, layouts)
+    pub fn open(folder: &Path, layouts: &[KeyLayout], weights: Weights) -> Result<Self> {
+        let files = Arc::new(Files::open(folder, layouts)?);
+        Ok(Self { files, weights, used: BTreeSet::new() })
     }
 
     /// As [`open`](Self::open), of one file, whatever it is called.
     pub fn open_file(path: &Path, layouts: &[KeyLayout]) -> Result<Self> {
-        Self::of_files(path, &[path.to_path_buf()], layouts)
+        let files = Arc::new(Files::of(path, &[path.to_path_buf()], layouts)?);
+        Ok(Self { files, weights: Weights::Resident, used: BTreeSet::new() })
     }
 
-    fn of_files(folder: &Path, files: &[PathBuf], layouts: &[KeyLayout]) -> Result<Self> {
+    /// Whether the file holds the tensor, under its canonical name.
+    pub fn holds(&self, name: &str) -> bool {
+        self.files.home.contains_key(&self.files.key(name))
+    }
+
+    /// The shape of a tensor of the file, by its canonical name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        let key = self.files.key(name);
+        let shard = &self.files.shards[*self.files.home.get(&key)?];
+        shard.infos.get(&key).map(|info| info.shape.as_slice())
+    }
+
+    /// Refuses tensors that nothing asked for, but for those whose names `spare` accepts.
+    ///
+    /// # Errors
+    /// The unexpected tensors, by their names in the file.
+    pub fn finish(&self, spare: impl Fn(&str) -> bool) -> Result<()> {
+        let left: Vec<_> = self.files.home.keys().filter(|key| !self.used.contains(*key) && !spare(key)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let some: Vec<_> = left.iter().take(5).map(|key| format!("`{key}`")).collect();
+        Err(Error::data(format!(
+            "{}: {} tensors that this architecture does not have, among them {}",
+            self.files.folder.display(),
+            left.len(),
+            some.join(", ")
+        ))
+        .with_help("does config.json describe these weights? compare its number of layers and its model_type"))
+    }
+}
+
+impl Source for Checkpoint {
+    fn values(&mut self, name: &str, shape: &[usize], _role: Role) -> Result<Vec<f32>> {
+        let values = self.files.values(name, shape)?;
+        self.used.insert(self.files.key(name));
+        Ok(values)
+    }
+
+    fn claim(&mut self, name: &str, shape: &[usize]) -> Result<()> {
+        self.files.find(name, shape)?;
+        self.used.insert(self.files.key(name));
+        Ok(())
+    }
+
+    fn files(&self) -> Option<Arc<Files>> {
+        (self.weights == Weights::Streamed).then(|| self.files.clone())
+    }
+}
+
+impl Files {
+    fn open(folder: &Path, layouts: &[KeyLayout]) -> Result<Self> {
+        Self::of(folder, &weight_files(folder)?, layouts)
+    }
+
+    fn of(folder: &Path, files: &[PathBuf], layouts: &[KeyLayout]) -> Result<Self> {
         let shards = files.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
         let mut home = BTreeMap::new();
         for (number, shard) in shards.iter().enumerate() {
@@ -84,38 +159,7 @@ impl Checkpoint {
                 some.join(", ")
             ))
         })?;
-        Ok(Self { folder: folder.to_path_buf(), shards, home, layout, used: BTreeSet::new() })
-    }
-
-    /// Whether the file holds the tensor, under its canonical name.
-    pub fn holds(&self, name: &str) -> bool {
-        self.home.contains_key(&self.key(name))
-    }
-
-    /// The shape of a tensor of the file, by its canonical name.
-    pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        let key = self.key(name);
-        let shard = &self.shards[*self.home.get(&key)?];
-        shard.infos.get(&key).map(|info| info.shape.as_slice())
-    }
-
-    /// Refuses tensors that nothing asked for, but for those whose names `spare` accepts.
-    ///
-    /// # Errors
-    /// The unexpected tensors, by their names in the file.
-    pub fn finish(&self, spare: impl Fn(&str) -> bool) -> Result<()> {
-        let left: Vec<_> = self.home.keys().filter(|key| !self.used.contains(*key) && !spare(key)).collect();
-        if left.is_empty() {
-            return Ok(());
-        }
-        let some: Vec<_> = left.iter().take(5).map(|key| format!("`{key}`")).collect();
-        Err(Error::data(format!(
-            "{}: {} tensors that this architecture does not have, among them {}",
-            self.folder.display(),
-            left.len(),
-            some.join(", ")
-        ))
-        .with_help("does config.json describe these weights? compare its number of layers and its model_type"))
+        Ok(Self { folder: folder.to_path_buf(), shards, home, layout })
     }
 
     /// The name a tensor has in the file.
@@ -126,6 +170,29 @@ impl Checkpoint {
             .filter_map(|(canonical, file)| name.strip_prefix(canonical).map(|rest| (canonical.len(), file, rest)))
             .max_by_key(|(length, ..)| *length)
             .map_or_else(|| name.to_owned(), |(_, file, rest)| format!("{file}{rest}"))
+    }
+
+    /// A tensor's shard and its key there.
+    fn find(&self, name: &str, shape: &[usize]) -> Result<(&Shard, String)> {
+        let key = self.key(name);
+        let shard = &self.shards[*self.home.get(&key).ok_or_else(|| self.missing(&key))?];
+        let found = &shard.infos[&key].shape;
+        if found != shape {
+            return Err(Error::data(format!(
+                "{}: tensor `{key}` has shape {found:?}, expected {shape:?} from config.json",
+                shard.path.display(),
+            )));
+        }
+        Ok((shard, key))
+    }
+
+    /// The numbers of a tensor, in single precision.
+    ///
+    /// # Errors
+    /// The tensor is missing, its shape or type does not fit, or it cannot be read.
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let (shard, key) = self.find(name, shape)?;
+        shard.values(&key)
     }
 
     fn missing(&self, key: &str) -> Error {
@@ -141,16 +208,6 @@ impl Checkpoint {
     }
 }
 
-impl Source for Checkpoint {
-    fn values(&mut self, name: &str, shape: &[usize], _role: Role) -> Result<Vec<f32>> {
-        let key = self.key(name);
-        let shard = &self.shards[*self.home.get(&key).ok_or_else(|| self.missing(&key))?];
-        let values = shard.values(&key, shape)?;
-        self.used.insert(key);
-        Ok(values)
-    }
-}
-
 impl Shard {
     fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
@@ -162,19 +219,18 @@ impl Shard {
         // The header parses even where the data behind it was cut off.
         SafeTensors::deserialize(&map).map_err(|error| broken(path, &map, &error))?;
         let infos = metadata.tensors().into_iter().map(|(key, info)| (key, info.clone())).collect();
-        Ok(Self { path: path.to_path_buf(), infos, data: header + 8, map })
+        Ok(Self { path: path.to_path_buf(), file: Mutex::new(file), infos, data: (header + 8) as u64 })
     }
 
-    fn values(&self, key: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    fn values(&self, key: &str) -> Result<Vec<f32>> {
         let info = &self.infos[key];
-        if info.shape != shape {
-            return Err(Error::data(format!(
-                "{}: tensor `{key}` has shape {:?}, expected {shape:?} from config.json",
-                self.path.display(),
-                info.shape
-            )));
-        }
-        let bytes = &self.map[self.data + info.data_offsets.0..self.data + info.data_offsets.1];
+        let (from, to) = info.data_offsets;
+        let mut bytes = vec![0; to - from];
+        // Read and not mapped: what is mapped stays in memory for as long as it likes.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.seek(SeekFrom::Start(self.data + from as u64)).and_then(|_| file.read_exact(&mut bytes));
+        read.map_err(|source| Error::io("read", &self.path, source))?;
+        drop(file);
         let values = match info.dtype {
             Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
             Dtype::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
@@ -203,8 +259,15 @@ pub struct Sizes {
     pub bytes: u64,
     /// Their types: "BF16", "F32".
     pub dtypes: Vec<String>,
-    /// Numbers of the largest block: a layer, or what belongs to none, such as the embeddings.
+    /// How many numbers.
+    pub numbers: u64,
+    /// Of them, those of the language model's blocks; of its largest block.
+    pub language_blocks: u64,
+    pub largest_language_block: u64,
+    /// Of the largest block of all: a layer, or what belongs to none, such as the embeddings.
     pub largest_block: u64,
+    /// Of the largest tensor in the language model's blocks.
+    pub largest_language_tensor: u64,
 }
 
 /// Reads the headers of a folder's weights.
@@ -213,7 +276,7 @@ pub struct Sizes {
 /// As [`Checkpoint::open`].
 pub fn sizes(folder: &Path) -> Result<Sizes> {
     let mut blocks: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut bytes, mut dtypes) = (0, BTreeSet::new());
+    let (mut bytes, mut dtypes, mut largest_language_tensor) = (0, BTreeSet::new(), 0);
     for path in weight_files(folder)? {
         for (key, info) in Shard::open(&path)?.infos {
             bytes += (info.data_offsets.1 - info.data_offsets.0) as u64;
@@ -222,11 +285,30 @@ pub fn sizes(folder: &Path) -> Result<Sizes> {
             let parts: Vec<&str> = key.split('.').collect();
             let layer = parts.iter().position(|part| part.parse::<usize>().is_ok());
             let block = layer.map_or_else(|| key.clone(), |at| parts[..=at].join("."));
-            *blocks.entry(block).or_default() += info.shape.iter().product::<usize>() as u64;
+            let numbers = info.shape.iter().product::<usize>() as u64;
+            if is_language_block(&block) {
+                largest_language_tensor = numbers.max(largest_language_tensor);
+            }
+            *blocks.entry(block).or_default() += numbers;
         }
     }
-    let largest_block = blocks.into_values().max().unwrap_or(0);
-    Ok(Sizes { bytes, dtypes: dtypes.into_iter().collect(), largest_block })
+    let of_language = blocks.iter().filter(|(name, _)| is_language_block(name)).map(|(_, numbers)| *numbers);
+    Ok(Sizes {
+        bytes,
+        dtypes: dtypes.into_iter().collect(),
+        numbers: blocks.values().sum(),
+        language_blocks: of_language.clone().sum(),
+        largest_language_block: of_language.max().unwrap_or(0),
+        largest_block: blocks.values().copied().max().unwrap_or(0),
+        largest_language_tensor,
+    })
+}
+
+/// Whether a block, by its name in any of the layouts, is one of the language model's.
+fn is_language_block(name: &str) -> bool {
+    let place = name.rsplit_once('.').filter(|(_, layer)| layer.parse::<usize>().is_ok()).map(|(place, _)| place);
+    let towers = ["vision", "visual", "vggt"];
+    place.is_some_and(|place| place.ends_with("layers") && !towers.iter().any(|tower| place.contains(tower)))
 }
 
 fn broken(path: &Path, map: &Mmap, error: &safetensors::SafeTensorError) -> Error {

@@ -9,8 +9,8 @@ pub mod hub;
 mod random;
 mod save;
 
-pub use builder::{Builder, Role, Source};
+pub use builder::{Builder, Later, Role, Source};
 pub use config::{field, read_json};
-pub use files::{Checkpoint, KeyLayout, Sizes, holds, sizes};
+pub use files::{Checkpoint, Files, KeyLayout, Sizes, Weights, holds, sizes};
 pub use random::Random;
 pub use save::{ParamKeys, save};

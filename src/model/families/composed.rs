@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Role, Source, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Role, Source, Weights, read_json};
 use crate::model::language::{Bonds, Llama, LlamaConfig, Stream, runs};
 use crate::model::vision::{Connector, ConnectorConfig, VitConfig, VitTower};
 use crate::model::walk::{arrange, splice, start};
@@ -66,9 +66,9 @@ pub struct Composed {
 
 impl Composed {
     /// Reads a checkpoint folder.
-    pub fn open(folder: &Path, recipe: &Recipe, device: &Device) -> Result<Self> {
+    pub fn open(folder: &Path, recipe: &Recipe, device: &Device, weights: Weights) -> Result<Self> {
         let mut blueprint = recipe.blueprint(folder)?;
-        let mut checkpoint = Checkpoint::open(folder, recipe.layouts)?;
+        let mut checkpoint = Checkpoint::open(folder, recipe.layouts, weights)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         blueprint.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
         let model = Self::build(&mut checkpoint, blueprint, device)?;
@@ -164,7 +164,7 @@ impl VisionLanguage for Composed {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        self.num_params() + self.language.streamed_parameters()
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {

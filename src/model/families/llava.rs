@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{CLIP_LAYOUTS, is_buffer, part};
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, ParamKeys, Random, Role, Source, field, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, ParamKeys, Random, Role, Source, Weights, field, read_json};
 use crate::model::language::{Llama, LlamaConfig, Position, Sight, Stream};
 use crate::model::layers::{Activation, Mask};
 use crate::model::vision::{CLIP, VitConfig, VitTower};
@@ -104,14 +104,18 @@ pub struct Llava {
 
 impl Llava {
     /// Reads a checkpoint folder.
-    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        Ok(Self::open_with_keys(folder, device)?.0)
+    pub fn open(folder: &Path, device: &Device, weights: Weights) -> Result<Self> {
+        Ok(Self::read(folder, device, weights)?.0)
     }
 
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
+        Self::read(folder, device, Weights::Resident)
+    }
+
+    fn read(folder: &Path, device: &Device, weights: Weights) -> Result<(Self, ParamKeys)> {
         let mut config = LlavaConfig::read(folder)?;
-        let mut checkpoint = Checkpoint::open(folder, &CLIP_LAYOUTS)?;
+        let mut checkpoint = Checkpoint::open(folder, &CLIP_LAYOUTS, weights)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("language_model.lm_head.weight");
         let built = Self::build(&mut checkpoint, &config, device)?;
@@ -197,7 +201,7 @@ impl VisionLanguage for Llava {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        self.num_params() + self.language.streamed_parameters()
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub use spatial_mllm::{SpatialMllm, SpatialMllmConfig, open_point_head, open_spatial_connector, open_vggt};
 
 use super::VisionLanguage;
-use super::checkpoint::{KeyLayout, field, holds, read_json};
+use super::checkpoint::{KeyLayout, Weights, field, holds, read_json};
 use crate::error::{Error, Result, suggestion};
 
 /// A family of checkpoints that can be read, by its `model_type`.
@@ -187,11 +187,19 @@ pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn Vi
 /// # Errors
 /// Anything about the folder that does not fit, by file and key.
 pub fn open(folder: &Path, device: &Device) -> Result<Box<dyn VisionLanguage>> {
+    open_as(folder, device, Weights::Resident)
+}
+
+/// As [`open`], and where the weights are to be.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_as(folder: &Path, device: &Device, weights: Weights) -> Result<Box<dyn VisionLanguage>> {
     let family = Family::of(folder)?;
     match (family.recipe(), family) {
-        (Some(recipe), _) => Ok(Box::new(Composed::open(folder, recipe, device)?)),
-        (None, Family::Llava) => Ok(Box::new(Llava::open(folder, device)?)),
-        (None, Family::SpatialMllm) => Ok(Box::new(SpatialMllm::open(folder, device)?)),
-        (None, _) => Ok(Box::new(QwenVl::open(folder, device)?)),
+        (Some(recipe), _) => Ok(Box::new(Composed::open(folder, recipe, device, weights)?)),
+        (None, Family::Llava) => Ok(Box::new(Llava::open(folder, device, weights)?)),
+        (None, Family::SpatialMllm) => Ok(Box::new(SpatialMllm::open(folder, device, weights)?)),
+        (None, _) => Ok(Box::new(QwenVl::open(folder, device, weights)?)),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::is_buffer;
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, field, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, Weights, field, read_json};
 use crate::model::language::{Clip, Llama, LlamaConfig, Position, QWEN2_VL, Sight, Stream, positions};
 use crate::model::vision::{PatchGrid, Patching, QwenTower, QwenTowerConfig};
 use crate::model::walk::{PROMPT, splice, start};
@@ -114,14 +114,18 @@ impl QwenVl {
     }
 
     /// Reads a checkpoint folder.
-    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        Ok(Self::open_with_keys(folder, device)?.0)
+    pub fn open(folder: &Path, device: &Device, weights: Weights) -> Result<Self> {
+        Ok(Self::read(folder, device, weights)?.0)
     }
 
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
+        Self::read(folder, device, Weights::Resident)
+    }
+
+    fn read(folder: &Path, device: &Device, weights: Weights) -> Result<(Self, ParamKeys)> {
         let mut config = QwenVlConfig::read(folder)?;
-        let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
+        let mut checkpoint = Checkpoint::open(folder, &LAYOUTS, weights)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("lm_head.weight");
         let built = Self::build(&mut checkpoint, &config, device)?;
@@ -222,7 +226,7 @@ impl VisionLanguage for QwenVl {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        self.num_params() + self.language.streamed_parameters()
     }
 
     fn patching(&self) -> Option<&Patching> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::is_buffer;
 use super::qwen_vl::{QwenVl, QwenVlConfig};
 use crate::error::{Error, Result};
-use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, field, read_json};
+use crate::model::checkpoint::{Builder, Checkpoint, KeyLayout, ParamKeys, Random, Source, Weights, field, read_json};
 use crate::model::language::{Llama, Position, Stream};
 use crate::model::spatial::{
     ConnectorVersion, PointHead, PointHeadConfig, SpatialConnector, SpatialConnectorConfig, Vggt, VggtConfig,
@@ -126,21 +126,25 @@ impl SpatialMllm {
     pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Self> {
         let path = folder.join("config.json");
         // Where there are weights, they say how many blocks there are.
-        let weights = Checkpoint::open(folder, &LAYOUTS).ok();
+        let weights = Checkpoint::open(folder, &LAYOUTS, Weights::Resident).ok();
         let config = SpatialMllmConfig::from_json(&read_json(&path)?, weights.as_ref());
         let config = config.map_err(|error| error.within(path.display()))?;
         Ok(Self::build(&mut Random::new(seed, config.base.text.layers), &config, device)?.0)
     }
 
     /// Reads a checkpoint folder.
-    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        Ok(Self::open_with_keys(folder, device)?.0)
+    pub fn open(folder: &Path, device: &Device, weights: Weights) -> Result<Self> {
+        Ok(Self::read(folder, device, weights)?.0)
     }
 
     /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
     pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
+        Self::read(folder, device, Weights::Resident)
+    }
+
+    fn read(folder: &Path, device: &Device, weights: Weights) -> Result<(Self, ParamKeys)> {
         let path = folder.join("config.json");
-        let mut checkpoint = Checkpoint::open(folder, &LAYOUTS)?;
+        let mut checkpoint = Checkpoint::open(folder, &LAYOUTS, weights)?;
         let config = SpatialMllmConfig::from_json(&read_json(&path)?, Some(&checkpoint));
         let mut config = config.map_err(|error| error.within(path.display()))?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
@@ -225,7 +229,7 @@ impl VisionLanguage for SpatialMllm {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        self.num_params() + self.base.language.streamed_parameters()
     }
 
     fn patching(&self) -> Option<&Patching> {
@@ -289,7 +293,7 @@ impl VisionLanguage for SpatialMllm {
 /// # Errors
 /// Anything about the folder that does not fit, by file and key.
 pub fn open_vggt(folder: &Path, device: &Device) -> Result<Vggt> {
-    let mut checkpoint = Checkpoint::open(folder, &VGGT_LAYOUTS)?;
+    let mut checkpoint = Checkpoint::open(folder, &VGGT_LAYOUTS, Weights::Resident)?;
     let config = vggt_config(folder, &checkpoint, "")?;
     let mut keys = ParamKeys::default();
     let model = Vggt::build(&mut Builder::new(&mut checkpoint, &mut keys, device), &config)?;
@@ -303,7 +307,7 @@ pub fn open_vggt(folder: &Path, device: &Device) -> Result<Vggt> {
 /// As [`open_vggt`]; a file whose heads were dropped.
 pub fn open_point_head(folder: &Path, device: &Device) -> Result<(Vggt, PointHead)> {
     let layouts = [VGGT_LAYOUTS[0], LAYOUTS[0], LAYOUTS[1]];
-    let mut checkpoint = Checkpoint::open(folder, &layouts)?;
+    let mut checkpoint = Checkpoint::open(folder, &layouts, Weights::Resident)?;
     let root = if checkpoint.holds("aggregator.camera_token") { "" } else { ENCODER };
     let config = vggt_config(folder, &checkpoint, root)?;
     let head = PointHeadConfig::measured(&checkpoint, root).ok_or_else(|| {

@@ -1,11 +1,15 @@
 //! The LLaMA decoder and its kin: RMS norms, rotary positions, grouped-query attention, gated MLPs.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::bonds::{self, Bonds};
 use super::class::{Biases, Embeddings, Norms};
+use super::streamed::Streamed;
 use super::{LlamaConfig, Position, Sight, Stream};
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, Role};
@@ -14,7 +18,7 @@ use crate::model::layers::{Attention, AttentionShape, GatedMlp, HeadNorms, Mask,
 use crate::model::site::{Site, SiteSpec};
 
 #[derive(Module, Debug)]
-struct Block {
+pub(super) struct Block {
     norm1: RmsNorm,
     attention: Attention,
     /// Of what attention adds, where a class has it.
@@ -26,7 +30,7 @@ struct Block {
 }
 
 impl Block {
-    fn build(weights: &mut Builder<'_>, config: &LlamaConfig) -> Result<Self> {
+    pub(super) fn build(weights: &mut Builder<'_>, config: &LlamaConfig) -> Result<Self> {
         let LlamaConfig { width, hidden, epsilon, heads, kv_heads, head_dim, style, .. } = *config;
         let shape = AttentionShape { heads, kv_heads, head_dim, scale: config.scale.powf(-0.5) };
         let norm1 = weights.rms_norm("input_layernorm", width, epsilon, style.gain)?;
@@ -68,11 +72,31 @@ impl Block {
     }
 }
 
+/// A block, from wherever it is.
+enum Held<'a> {
+    Resident(&'a Block),
+    Brought(Arc<Block>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Block;
+
+    fn deref(&self) -> &Block {
+        match self {
+            Self::Resident(block) => block,
+            Self::Brought(block) => block,
+        }
+    }
+}
+
 /// Embeddings to logits, block by block.
 #[derive(Module, Debug)]
 pub struct Llama {
     embedding: Embedding,
+    /// None where they stay in the file.
     blocks: Vec<Block>,
+    #[module(skip)]
+    streamed: Option<Streamed>,
     norm: RmsNorm,
     /// None where the output is tied to the embedding.
     head: Option<Linear>,
@@ -86,7 +110,9 @@ impl Llama {
         let LlamaConfig { width, .. } = *config;
         let mut model = weights.within("model");
         let embedding = model.embedding("embed_tokens", config.vocabulary, width)?;
-        let blocks = (0..config.layers)
+        let streamed = model.later().map(|later| Streamed::new(&mut model, later, config)).transpose()?;
+        let resident = if streamed.is_some() { 0 } else { config.layers };
+        let blocks = (0..resident)
             .map(|l| Block::build(&mut model.within(format!("layers.{l}")), config))
             .collect::<Result<Vec<_>>>()?;
         let norm = model.rms_norm("norm", width, config.epsilon, config.style.gain)?;
@@ -94,7 +120,7 @@ impl Llama {
             true => None,
             false => Some(weights.linear("lm_head", width, config.vocabulary, Role::Head)?),
         };
-        Ok(Self { embedding, blocks, norm, head, config: config.clone() })
+        Ok(Self { embedding, blocks, streamed, norm, head, config: config.clone() })
     }
 
     /// The same decoder with another epsilon in every norm.
@@ -105,7 +131,13 @@ impl Llama {
             block.norm1.epsilon = epsilon;
             block.norm2.epsilon = epsilon;
         }
+        self.streamed = self.streamed.map(|blocks| blocks.configured(&self.config));
         self
+    }
+
+    /// Numbers of the blocks that stay in the file.
+    pub fn streamed_parameters(&self) -> usize {
+        self.streamed.as_ref().map_or(0, Streamed::parameters)
     }
 
     pub fn config(&self) -> &LlamaConfig {
@@ -214,7 +246,7 @@ impl Llama {
 
     /// Passes the stream through block `layer`.
     pub fn block(&self, layer: usize, mut stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
-        let block = &self.blocks[layer];
+        let block = self.at(layer)?;
         let Sight { rotary, mask } = &self.sight(layer, &stream).clone();
         let Stream { residual, lengths, past, .. } = &mut stream;
         let mut tap = Tap {
@@ -242,7 +274,7 @@ impl Llama {
     /// As [`block`](Self::block), for the sake of prompts' last position alone: of the others, keys and values are all that
     /// it takes. What leaves the block may be more than that position, or less than all.
     pub fn block_of_last(&self, layer: usize, stream: Stream, hooks: &mut Hooks<'_>) -> Result<Stream> {
-        let block = &self.blocks[layer];
+        let block = self.at(layer)?;
         let normed = block.norm1.forward(stream.residual.clone());
         let seen = stream.past.get(layer).cloned().flatten();
         let known = block.attention.known(normed, Some(&self.sight(layer, &stream).rotary), seen);
@@ -250,6 +282,13 @@ impl Llama {
         past.push(Some(known));
         let tail = stream.tail(1, &past);
         self.block(layer, tail.unwrap_or(stream), hooks)
+    }
+
+    fn at(&self, layer: usize) -> Result<Held<'_>> {
+        match &self.streamed {
+            Some(blocks) => Ok(Held::Brought(blocks.block(layer)?)),
+            None => Ok(Held::Resident(&self.blocks[layer])),
+        }
     }
 
     /// How a layer's queries see keys.

@@ -6,6 +6,7 @@ mod config;
 mod llama;
 mod position;
 mod stream;
+mod streamed;
 
 pub use bonds::{Bonds, runs};
 pub use class::{

@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use super::Activation;
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, Role};
+use crate::model::memory::MLP_AT_ONCE;
 
 /// `fc2(act(fc1(x)))`, with biases: CLIP, SigLIP, DINOv2.
 #[derive(Module, Debug)]
@@ -68,6 +69,19 @@ impl GatedMlp {
 
     /// `[batch, tokens, width]` to the same.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, tokens, width] = x.dims();
+        let [_, hidden] = self.gate.weight.dims();
+        let rows = (MLP_AT_ONCE / hidden.max(1)).max(1);
+        if batch * tokens <= rows {
+            return self.part(x);
+        }
+        // A row knows nothing of the others: part by part, less is in memory at once.
+        let x = x.reshape([1, batch * tokens, width]);
+        let part = |start: usize| self.part(x.clone().narrow(1, start, rows.min(batch * tokens - start)));
+        Tensor::cat((0..batch * tokens).step_by(rows).map(part).collect(), 1).reshape([batch, tokens, width])
+    }
+
+    fn part(&self, x: Tensor<3>) -> Tensor<3> {
         self.down.forward(self.activation.forward(self.gate.forward(x.clone())) * self.up.forward(x))
     }
 }
