@@ -56,6 +56,7 @@ fn main() -> Result<()> {
     let pixels: Vec<f32> = (0..3 * 336 * 336).map(|i| ((i * 31 + i / 7) % 255) as f32 / 127.0 - 1.0).collect();
     let ids: Vec<i64> = (0..TOKENS as i64).map(|i| 5 + (i * 37) % 8000).collect();
     let inputs = Inputs {
+        plain: None,
         pixels: Tensor::from_data(TensorData::new(pixels, [1, 1, 3, 336, 336]), &device),
         frame_seconds: vec![0.0],
         ids: Tensor::from_data(TensorData::new(ids, [1, TOKENS]), &device),

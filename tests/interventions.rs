@@ -270,7 +270,7 @@ fn counterparts_keep_what_they_say_they_keep() {
     let item = &rows.items()[0];
     let run = Run::counterpart(rows.as_ref(), item, Counterpart::Swapped, 1).unwrap().unwrap();
     assert_eq!((run.name(), run.item.id.as_str()), (format!("{}~swapped", item.id), item.id.as_str()));
-    assert_ne!(run.image(rows.as_ref()).unwrap(), rows.image(item).unwrap());
+    assert_ne!(run.frames(rows.as_ref()).unwrap()[0], rows.image(item).unwrap());
 }
 
 const STUDY: &str = r#"title = "Small"

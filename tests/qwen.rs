@@ -9,7 +9,7 @@ use vlmscope::error::Result;
 use vlmscope::model::families;
 use vlmscope::model::{Effect, Hook, Hooks, Inputs, Rows, Site, VisionLanguage};
 use vlmscope::parity::{Reference, Verdict, pixels_apart, verify};
-use vlmscope::processor::{Grid, Processor};
+use vlmscope::processor::{Grid, Patch, Processor};
 
 use crate::support::{Copy, fixture};
 
@@ -107,8 +107,13 @@ fn a_video_is_prepared_as_transformers_does() {
         assert_eq!(prepared.ids, reference.ids("in.input_ids").unwrap(), "{name}");
         let sizes = reference.ids("in.video_grid_thw").unwrap();
         let grid = prepared.map.geometry.grid;
-        assert_eq!((sizes[0], sizes[1], sizes[2]), (2, 2 * grid.rows as u32, 2 * grid.cols as u32), "{name}");
-        assert_eq!(prepared.map.visual().len(), 2 * grid.count());
+        // Two groups, one below the other, each row of tokens two of patches.
+        assert_eq!((sizes[0], sizes[1], sizes[2]), (2, grid.rows as u32, 2 * grid.cols as u32), "{name}");
+        assert_eq!(prepared.map.visual().len(), grid.count());
+        let (first, last) = (prepared.map.image[0], prepared.map.image[grid.count() - 1]);
+        let end = Patch { row: grid.rows / 2 - 1, col: grid.cols - 1 };
+        assert_eq!(prepared.map.moment(first), Some((0, Patch { row: 0, col: 0 })));
+        assert_eq!((prepared.map.moment(last), prepared.map.moment(0)), (Some((1, end)), None));
 
         let model = model(name);
         let patching = model.patching().unwrap();

@@ -35,6 +35,8 @@ mod recording;
 mod replay;
 /// Attention scaled: the step on the cached prompt is the whole pass.
 mod scaling;
+/// VGGT and Spatial-MLLM: two encoders, and frames that see each other.
+mod spatial;
 /// Weights in the file.
 mod streaming;
 /// What each image token shows: rectangles, a dot, the encoder's patches.

@@ -8,23 +8,32 @@ use serde_json::json;
 use crate::analysis::coverage;
 use crate::dataset::Dataset;
 use crate::dataset::rooms::Rooms;
-use crate::dataset::video::{Head, PointMaps, Sampling, Voxels, candidates};
+use crate::dataset::video::{self, Head, PointMapper, PointMaps, Sampling, Take, Voxels, candidates};
 use crate::error::{Error, Result, suggestion};
 use crate::figure;
+use crate::model::checkpoint::hub;
+use crate::model::spatial::Mapper;
+use crate::model::{Compute, families};
+use crate::study::shipped;
 
 /// Choose the frames of a video that together see most of a room (space-aware sampling), from point maps.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  vlmscope frames points.safetensors --out chosen\n  \
-    vlmscope frames rooms/test --item distance-000-cyan --video-frames 64 --count 8 --out chosen\n\n\
+    vlmscope frames rooms/test --item distance-000-cyan --video-frames 64 --count 8 --out chosen\n  \
+    vlmscope frames kitchen.mp4 --model models/VGGT-1B --out chosen\n\n\
     points.safetensors holds world_points [frames, rows, columns, 3] and world_points_conf [frames, rows, columns], as VGGT \
     returns them; with --head depth, it holds depth, depth_conf, extrinsic and intrinsic.")]
 pub struct Frames {
-    /// Recorded point maps (.safetensors); or a dataset of rendered rooms, with --item.
+    /// Recorded point maps (.safetensors); or a dataset of rendered rooms, with --item; or a video, with --model.
     #[arg(value_name = "POINTS")]
     points: PathBuf,
     /// The item of a dataset of rooms whose exact points are taken.
     #[arg(long, value_name = "ID")]
     item: Option<String>,
+    /// A VGGT or Spatial-MLLM with its point head, which finds the points in a video: a folder of frames, an animated image, or
+    /// a file that ffmpeg reads. At most 128 frames, evenly spaced, are looked at, and numbered in their order.
+    #[arg(long, value_name = "MODEL", conflicts_with = "item")]
+    model: Option<PathBuf>,
     /// Frames of the rendered video to choose from.
     #[arg(long, value_name = "N", default_value_t = 64, requires = "item")]
     video_frames: usize,
@@ -88,6 +97,11 @@ pub(super) fn run(args: &Frames) -> Result<()> {
 
 impl Frames {
     fn maps(&self) -> Result<PointMaps> {
+        if let Some(model) = &self.model {
+            let (vggt, head) = families::open_point_head(&hub::find(&shipped(model))?, &Compute::Cpu.open()?)?;
+            let frames = video::read(&self.points, Take::Floored(128))?;
+            return Mapper { vggt, head }.point_maps(&frames);
+        }
         let Some(id) = &self.item else {
             return PointMaps::read(&self.points, self.head);
         };

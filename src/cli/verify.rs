@@ -46,11 +46,19 @@ pub struct Verify {
 pub fn run(args: &Verify) -> Result<()> {
     let reference = Reference::open(&args.against)?;
     let folder = hub::find(&shipped(&args.model))?;
-    let model = args.computing.model(&folder)?;
-    let verdict = if args.model_only {
-        parity::verify_model(model.as_ref(), &parity::visual_ids(&folder)?, None, &reference, args.tolerance)?
+    let has_processor = folder.join("tokenizer.json").is_file();
+    let verdict = if parity::holds_vggt(&folder) {
+        parity::verify_vggt(&folder, &reference, args.tolerance, &args.computing.open()?)?
+    } else if args.model_only || !has_processor {
+        let (model, visual) = (args.computing.model(&folder)?, parity::visual_ids(&folder)?);
+        let mut verdict = parity::verify_model(model.as_ref(), &visual, None, &reference, args.tolerance)?;
+        if !has_processor {
+            let why = "no tokenizer.json in the folder: the reference's own were used".to_owned();
+            verdict.skipped.push(("in.*".to_owned(), why));
+        }
+        verdict
     } else {
-        let processor = Processor::open(&folder)?;
+        let (model, processor) = (args.computing.model(&folder)?, Processor::open(&folder)?);
         let beside = args.against.with_file_name("input.png");
         let image = args.image.clone().or_else(|| beside.is_file().then_some(beside));
         parity::verify(model.as_ref(), &processor, &reference, image.as_deref(), args.tolerance)?

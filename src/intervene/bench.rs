@@ -27,8 +27,8 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// A run made ready for the model.
     pub fn prepare(&self, run: &Run) -> Result<Prompt> {
-        let image = run.image(self.dataset)?;
-        let prepared = self.processor.prepare(&image, &run.item.question, &run.item.options);
+        let shown = self.processor.shown(&run.frames(self.dataset)?);
+        let prepared = shown.and_then(|shown| self.processor.ask(shown, &run.item.question, &run.item.options));
         let prepared = prepared.map_err(|error| error.within(format!("item `{}`", run.name())))?;
         Ok(Prompt { layout: Layout::new(&run.item, &prepared.map, self.seed), item: run.item.clone(), prepared })
     }

@@ -13,6 +13,10 @@ use crate::model::{Hooks, Inputs, Site, Stream, VisionLanguage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Start {
     Vision(usize),
+    /// A second encoder: what the first one adds to the image tokens is kept.
+    Spatial,
+    /// The image tokens as a sum of what two encoders add.
+    Addends,
     Projector,
     Slot(usize),
 }
@@ -23,6 +27,9 @@ impl Start {
         match site {
             Site::VisionResid(slot) | Site::VisionAttn(slot) => Self::Vision(slot),
             Site::VisionOut => Self::Vision(model.encoder_slots().into_iter().max().unwrap_or(0)),
+            Site::Connector2d | Site::Connector3d => Self::Addends,
+            Site::ConnectorIn | Site::SpatialShares(_) | Site::SpatialFrames(_) => Self::Spatial,
+            site if site.is_spatial() => Self::Spatial,
             Site::ProjectorOut => Self::Projector,
             Site::Logits => Self::Slot(model.depth()),
             other => Self::Slot(other.index().unwrap_or(0)),
@@ -43,6 +50,8 @@ pub struct Clean {
     pub past: Vec<Option<KeyValue>>,
     /// By slot of the encoder; only those that arms start from, and what the projector reads before them.
     pub vision: BTreeMap<usize, Tensor<3>>,
+    /// At `connector.2d` and `connector.3d`, where an arm starts from either.
+    pub addends: Option<[Tensor<3>; 2]>,
 }
 
 impl Clean {
@@ -66,6 +75,14 @@ impl Clean {
             Start::Projector => {
                 let visual = hooks.tokens(Site::ProjectorOut, select(&self.visual, rows))?;
                 (0, model.embed(&self.inputs.select(rows), visual, hooks)?)
+            }
+            Start::Spatial | Start::Addends => {
+                let [image, spatial] =
+                    self.addends.as_ref().ok_or_else(|| Error::data("the sum of the image tokens was not kept"))?;
+                let spatial = (start == Start::Addends).then(|| select(spatial, rows));
+                let inputs = self.inputs.select(rows);
+                let visual = model.encode_addends(&inputs, select(image, rows), spatial, hooks)?;
+                (0, model.embed(&inputs, visual, hooks)?)
             }
             Start::Vision(slot) => {
                 let state = |slot: usize| {

@@ -91,18 +91,27 @@ impl Encoded {
 
     /// The clean runs' states at these slots of the encoder, by slot.
     pub fn slots(&self, model: &dyn VisionLanguage, slots: &[usize]) -> Result<BTreeMap<usize, Tensor<3>>> {
+        let sites: Vec<Site> = slots.iter().map(|slot| Site::VisionResid(*slot)).collect();
+        Ok(slots.iter().copied().zip(self.at(model, &sites)?).collect())
+    }
+
+    /// What the clean runs' encoders each add to the image tokens: `connector.2d`, `connector.3d`.
+    pub fn addends(&self, model: &dyn VisionLanguage) -> Result<[Tensor<3>; 2]> {
+        let states = self.at(model, &[Site::Connector2d, Site::Connector3d])?;
+        <[Tensor<3>; 2]>::try_from(states).map_err(|_| Error::data("a site was not kept"))
+    }
+
+    /// The clean runs' states at these sites of the encoder.
+    fn at(&self, model: &dyn VisionLanguage, sites: &[Site]) -> Result<Vec<Tensor<3>>> {
         let mut parts: HashMap<Site, Vec<Tensor<3>>> = HashMap::new();
         for inputs in &self.inputs {
-            let mut keep = Keep::new(slots.iter().map(|slot| (Site::VisionResid(*slot), Wanted::All)).collect());
+            let mut keep = Keep::new(sites.iter().map(|site| (*site, Wanted::All)).collect());
             model.encode(inputs, &mut keep.hooks())?;
             keep.states.into_iter().for_each(|(site, state)| parts.entry(site).or_default().push(state));
         }
         let images = self.images_of(Role::Clean)?;
-        let mut state = |slot: &usize| {
-            let states = parts.remove(&Site::VisionResid(*slot)).unwrap_or_default();
-            (*slot, select(&Tensor::cat(states, 0), images))
-        };
-        Ok(slots.iter().map(&mut state).collect())
+        let mut state = |site: &Site| select(&Tensor::cat(parts.remove(site).unwrap_or_default(), 0), images);
+        Ok(sites.iter().map(&mut state).collect())
     }
 }
 

@@ -188,12 +188,11 @@ pub fn ranks(item: &Item) -> Vec<Option<usize>> {
 /// A site that the model does not have, or that holds attention, one position, or logits.
 pub fn token_sites(patterns: &[crate::study::SitePattern], sites: &[crate::model::SiteSpec]) -> Result<Vec<Site>> {
     let chosen = crate::model::select(patterns, sites)?;
-    let streams =
-        |site: &Site| matches!(site, Site::VisionResid(_) | Site::VisionOut | Site::ProjectorOut | Site::LmResid(_));
+    let streams = |site: &Site| site.is_image_only() && *site != Site::ConnectorIn || matches!(site, Site::LmResid(_));
     match chosen.iter().find(|site| !streams(site)) {
         None => Ok(chosen),
         Some(site) => Err(Error::usage(format!("`{site}` does not hold the stream's image tokens"))
-            .with_help("expected `projector.out`, `lm.*.resid`, `vision.out` or `vision.*.resid`")),
+            .with_help("expected `projector.out`, `lm.*.resid`, `vision.out` or `vision.*.resid`, or the addends of `projector.out`")),
     }
 }
 

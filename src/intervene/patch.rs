@@ -108,6 +108,8 @@ impl PatchSpec {
     fn window(&self, site: Site, width: usize) -> Option<Vec<Site>> {
         let step = |n: usize| match site {
             Site::VisionResid(s) => Some(Site::VisionResid(s + n)),
+            Site::SpatialFrame(i) => Some(Site::SpatialFrame(i + n)),
+            Site::SpatialGlobal(i) => Some(Site::SpatialGlobal(i + n)),
             Site::LmResid(s) => Some(Site::LmResid(s + n)),
             Site::LmHead(l, h) => Some(Site::LmHead(l + n, h)),
             Site::LmAttnOut(l) => Some(Site::LmAttnOut(l + n)),
@@ -211,9 +213,7 @@ impl Design for PatchSpec {
         self.check()?;
         self.sites_there = select(&self.sites, source.sites)?;
         self.walk = source.sites.iter().map(|spec| spec.site).collect();
-        if let Some(site) =
-            self.sites_there.iter().find(|site| super::stack::is_attention(**site) || **site == Site::Logits)
-        {
+        if let Some(site) = self.sites_there.iter().find(|site| site.is_attention() || **site == Site::Logits) {
             return Err(Error::usage(format!("`{site}` holds no token states")).with_help(
                 "states are patched at vision.*.resid, projector.out, lm.*.resid, lm.*.head.*, lm.*.attn_out",
             ));

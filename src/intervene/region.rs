@@ -75,7 +75,8 @@ impl Region {
             let count = match site {
                 Site::VisionResid(_) => layout.mosaic.encoder_tokens(),
                 Site::VisionOut => layout.mosaic.encoder_out_tokens(),
-                Site::ProjectorOut => layout.visual,
+                site if site.is_of_image_tokens() => layout.visual,
+                site if site.is_spatial() => layout.mosaic.spatial_tokens(),
                 _ => prompt.prepared.map.len,
             };
             return (0..count).collect();
@@ -130,7 +131,10 @@ pub fn positions(place: Place, site: Site, prompt: &Prompt) -> Option<Vec<usize>
         Site::VisionResid(_) => place.patch().map(|patch| layout.mosaic.in_encoder(patch)),
         Site::VisionOut => place.patch().map(|patch| layout.mosaic.in_encoder_out(patch)),
         // The finest view comes first, row by row.
-        Site::ProjectorOut => place.patch().map(|patch| vec![patch.row * layout.geometry.grid.cols + patch.col]),
+        site if site.is_of_image_tokens() => {
+            place.patch().map(|patch| vec![patch.row * layout.geometry.grid.cols + patch.col])
+        }
+        site if site.is_spatial() => place.patch().map(|patch| layout.mosaic.in_spatial(patch)),
         _ => Some(vec![place.position(layout)]),
     }
 }
@@ -145,7 +149,7 @@ pub fn position(place: Place, site: Site, prompt: &Prompt) -> Option<usize> {
 
 /// Whether the tokens of a site are image patches alone, not a whole prompt.
 pub fn is_image_only(site: Site) -> bool {
-    matches!(site, Site::VisionResid(_) | Site::VisionOut | Site::ProjectorOut)
+    site.is_image_only()
 }
 
 impl TryFrom<String> for Region {

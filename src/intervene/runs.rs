@@ -96,7 +96,8 @@ pub fn run_roles(
         }
         if role == Role::Clean {
             let past = std::mem::take(&mut stream.past);
-            clean = Some(Clean { inputs, visual, stream: begun, residuals, past, vision: BTreeMap::new() });
+            clean =
+                Some(Clean { inputs, visual, stream: begun, residuals, past, vision: BTreeMap::new(), addends: None });
         }
     }
     let clean = clean.ok_or_else(|| Error::data("a unit has no clean run"))?;

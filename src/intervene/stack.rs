@@ -42,13 +42,8 @@ impl<'a> Stack<'a> {
 
     /// Whether an arm can share a pass with others: it looks at tokens only.
     pub fn takes(arm: &Arm) -> bool {
-        !arm.hook.sites().iter().any(|site| is_attention(*site))
+        !arm.hook.sites().iter().any(|site| site.is_attention())
     }
-}
-
-/// Whether a site holds attention rows instead of token states.
-pub fn is_attention(site: Site) -> bool {
-    matches!(site, Site::LmAttn(_) | Site::LmScores(_) | Site::VisionAttn(_))
 }
 
 impl Hook for Stack<'_> {

@@ -139,6 +139,7 @@ impl Sweep<'_> {
         outcome.scaling = self.design.scaling(&Prefix { batch: &batch, clean: &clean, forms: &forms })?;
         outcome.scaling.iter_mut().for_each(|row| row.design = self.name.to_string());
         clean.vision = self.vision(&arms, &batch, &encoded)?;
+        clean.addends = self.addends(&arms, &batch, &encoded)?;
         // Passes do not see one another: small models leave a core alone busy, so that several run at a time.
         let passes = self.passes(arms, &clean.inputs.image);
         let passed: Vec<Passed> =
@@ -218,17 +219,31 @@ impl Sweep<'_> {
         });
         let mut slots: Vec<usize> = starts.collect();
         let Some(last) = slots.iter().max().copied() else { return Ok(BTreeMap::new()) };
-        if !self.design.under(batch, Role::Clean)?.is_empty() {
-            return Err(Error::usage(format!(
-                "{}: what every run gets first would be undone by rewriting the encoder",
-                self.name
-            ))
-            .with_help("leave out `under` or the noise, or the sites before `projector.out`"));
-        }
+        self.nothing_under(batch)?;
         slots.extend(self.bench.model.encoder_slots().into_iter().filter(|slot| *slot < last));
         slots.sort_unstable();
         slots.dedup();
         encoded.slots(self.bench.model, &slots)
+    }
+
+    /// What both encoders add to the image tokens, where an arm restarts from there.
+    fn addends(&self, arms: &[Arm], batch: &Batch<'_>, encoded: &Encoded) -> Result<Option<[Tensor<3>; 2]>> {
+        let model = self.bench.model;
+        let is_there = |arm: &Arm| matches!(Start::of(arm.labels.site, model), Start::Spatial | Start::Addends);
+        if !arms.iter().any(is_there) {
+            return Ok(None);
+        }
+        self.nothing_under(batch)?;
+        Ok(Some(encoded.addends(model)?))
+    }
+
+    /// Refuses to rewrite the encoder where every run gets something behind it first.
+    fn nothing_under(&self, batch: &Batch<'_>) -> Result<()> {
+        if self.design.under(batch, Role::Clean)?.is_empty() {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{}: what every run gets first would be undone by rewriting the encoder", self.name))
+            .with_help("leave out `under` or the noise, or the sites before `projector.out`"))
     }
 
     /// A unit as a row, nothing being known yet but whether it can be run.

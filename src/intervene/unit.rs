@@ -34,15 +34,15 @@ impl Run {
         counterpart: Counterpart,
         seed: u64,
     ) -> Result<Option<Self>> {
-        let shown = dataset.counterpart(item, counterpart, seed)?;
+        let shown = dataset.counterpart_frames(item, counterpart, seed)?;
         Ok(shown.map(|(shown, _)| Self { base: item.clone(), counterpart, item: shown, seed }))
     }
 
-    /// The image that is shown.
-    pub fn image(&self, dataset: &dyn Dataset) -> Result<RgbImage> {
-        let shown = dataset.counterpart(&self.base, self.counterpart, self.seed)?;
+    /// What is shown: an image, or the frames of a video.
+    pub fn frames(&self, dataset: &dyn Dataset) -> Result<Vec<RgbImage>> {
+        let shown = dataset.counterpart_frames(&self.base, self.counterpart, self.seed)?;
         shown
-            .map(|(_, image)| image)
+            .map(|(_, frames)| frames)
             .ok_or_else(|| Error::data(format!("item `{}` has no counterpart `{}`", self.base.id, self.counterpart)))
     }
 

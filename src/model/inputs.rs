@@ -10,6 +10,8 @@ use crate::processor::Prepared;
 pub struct Inputs {
     /// `[batch, images, 3, height, width]`: frames of a video, tiles of an image, else one.
     pub pixels: Tensor<5>,
+    /// The same from 0 to 1, before normalisation, for models with a second encoder that reads them so.
+    pub plain: Option<Tensor<5>>,
     /// Seconds from one frame to the next, of each item.
     pub frame_seconds: Vec<f64>,
     /// `[batch, tokens]`.
@@ -52,9 +54,12 @@ impl Inputs {
             .flat_map(|item| item.ids.iter().map(|&id| i64::from(id)).chain(std::iter::repeat(0)).take(tokens))
             .collect();
         let [frames, channels, height, width] = first.pixel_shape;
-        let pixels: Vec<f32> = items.iter().flat_map(|item| item.pixels.iter().copied()).collect();
+        let shape = [items.len(), frames, channels, height, width];
+        let stacked = |pixels: Vec<f32>| Tensor::from_data(TensorData::new(pixels, shape), device);
+        let plain: Option<Vec<&[f32]>> = items.iter().map(|item| item.plain.as_deref()).collect();
         Ok(Self {
-            pixels: Tensor::from_data(TensorData::new(pixels, [items.len(), frames, channels, height, width]), device),
+            pixels: stacked(items.iter().flat_map(|item| item.pixels.iter().copied()).collect()),
+            plain: plain.map(|plain| stacked(plain.concat())),
             frame_seconds: items.iter().map(|item| item.frame_seconds).collect(),
             ids: Tensor::from_data(TensorData::new(ids, [items.len(), tokens]), device),
             image,
@@ -69,6 +74,7 @@ impl Inputs {
         let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [rows.len()]), &self.ids.device());
         Self {
             pixels: self.pixels.clone().select(0, index.clone()),
+            plain: self.plain.clone().map(|plain| plain.select(0, index.clone())),
             frame_seconds: rows.iter().map(|&row| self.frame_seconds[row]).collect(),
             ids: self.ids.clone().select(0, index),
             lengths: rows.iter().map(|&row| self.lengths[row]).collect(),

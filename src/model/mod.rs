@@ -16,6 +16,7 @@ pub mod language;
 pub mod layers;
 mod memory;
 mod site;
+pub mod spatial;
 pub mod vision;
 mod walk;
 

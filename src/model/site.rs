@@ -19,6 +19,26 @@ pub enum Site {
     VisionAttn(usize),
     /// `vision.out`: exactly what enters the projector, `[batch, patches, width]`.
     VisionOut,
+    /// `spatial.{i}.frame.resid`: the spatial encoder's patches after its block `i` within frames, frame after frame, row by
+    /// row, `[batch, frames * patches, width]`.
+    SpatialFrame(usize),
+    /// `spatial.{i}.global.shares`: the share of its attention that a patch pays to each frame in block `i` across frames,
+    /// `[batch, heads, frames * patches, frames]`. Reduced while it is computed, and read only.
+    SpatialShares(usize),
+    /// `spatial.{i}.global.frames`: the same, the mean over the patches of a frame, `[batch, heads, frames, frames]`.
+    SpatialFrames(usize),
+    /// `spatial.{i}.global.resid`: after block `i` across frames, as `spatial.{i}.frame.resid`.
+    SpatialGlobal(usize),
+    /// `spatial.out`: what the spatial encoder makes, within and across frames one behind the other, `[batch, frames *
+    /// patches, 2 * width]`.
+    SpatialOut,
+    /// `connector.in`: exactly what enters the connector, the patches of an image token joined, `[batch, image tokens,
+    /// joined width]`.
+    ConnectorIn,
+    /// `connector.2d`: what the image encoder adds to `projector.out`, `[batch, image tokens, width]`.
+    Connector2d,
+    /// `connector.3d`: what the spatial encoder adds to it, `[batch, image tokens, width]`.
+    Connector3d,
     /// `projector.out`: image tokens in the language model's space, row-major patch grid, `[batch, patches, width]`.
     ProjectorOut,
     /// `lm.{s}.resid`: the language model's residual stream, `[batch, tokens, width]`.
@@ -43,10 +63,33 @@ impl Site {
     pub fn index(self) -> Option<usize> {
         match self {
             Self::VisionResid(i) | Self::VisionAttn(i) => Some(i),
+            Self::SpatialFrame(i) | Self::SpatialGlobal(i) | Self::SpatialShares(i) | Self::SpatialFrames(i) => Some(i),
             Self::LmResid(i) | Self::LmScores(i) | Self::LmAttn(i) | Self::LmHead(i, _) => Some(i),
             Self::LmAttnOut(i) | Self::LmMlpOut(i) => Some(i),
-            Self::VisionOut | Self::ProjectorOut | Self::Logits => None,
+            Self::VisionOut | Self::SpatialOut | Self::ConnectorIn | Self::Connector2d | Self::Connector3d => None,
+            Self::ProjectorOut | Self::Logits => None,
         }
+    }
+
+    /// Whether its tokens are image tokens in the language model's space: `projector.out`, and what it is the sum of.
+    pub fn is_of_image_tokens(self) -> bool {
+        matches!(self, Self::ProjectorOut | Self::Connector2d | Self::Connector3d | Self::ConnectorIn)
+    }
+
+    /// Whether it holds attention, not the states of tokens.
+    pub fn is_attention(self) -> bool {
+        matches!(self, Self::LmAttn(_) | Self::LmScores(_) | Self::VisionAttn(_))
+            || matches!(self, Self::SpatialShares(_) | Self::SpatialFrames(_))
+    }
+
+    /// Whether its tokens are the patches of the spatial encoder.
+    pub fn is_spatial(self) -> bool {
+        matches!(self, Self::SpatialFrame(_) | Self::SpatialGlobal(_) | Self::SpatialOut)
+    }
+
+    /// Whether its tokens show an image and nothing of a prompt.
+    pub fn is_image_only(self) -> bool {
+        matches!(self, Self::VisionResid(_) | Self::VisionOut) || self.is_spatial() || self.is_of_image_tokens()
     }
 
     /// The language model's block in which it is met, where it is met in one.
@@ -56,7 +99,7 @@ impl Site {
             Self::LmScores(l) | Self::LmAttn(l) | Self::LmHead(l, _) | Self::LmAttnOut(l) | Self::LmMlpOut(l) => {
                 Some(l)
             }
-            Self::VisionResid(_) | Self::VisionAttn(_) | Self::VisionOut | Self::ProjectorOut | Self::Logits => None,
+            _ => None,
         }
     }
 }
@@ -67,6 +110,14 @@ impl fmt::Display for Site {
             Self::VisionResid(s) => write!(f, "vision.{s}.resid"),
             Self::VisionAttn(i) => write!(f, "vision.{i}.attn"),
             Self::VisionOut => f.write_str("vision.out"),
+            Self::SpatialFrame(i) => write!(f, "spatial.{i}.frame.resid"),
+            Self::SpatialShares(i) => write!(f, "spatial.{i}.global.shares"),
+            Self::SpatialFrames(i) => write!(f, "spatial.{i}.global.frames"),
+            Self::SpatialGlobal(i) => write!(f, "spatial.{i}.global.resid"),
+            Self::SpatialOut => f.write_str("spatial.out"),
+            Self::ConnectorIn => f.write_str("connector.in"),
+            Self::Connector2d => f.write_str("connector.2d"),
+            Self::Connector3d => f.write_str("connector.3d"),
             Self::ProjectorOut => f.write_str("projector.out"),
             Self::LmResid(s) => write!(f, "lm.{s}.resid"),
             Self::LmScores(l) => write!(f, "lm.{l}.scores"),
@@ -86,7 +137,8 @@ impl FromStr for Site {
         let unknown = || {
             Error::usage(format!("`{name}` is not a site")).with_help(
                 "sites look like vision.3.resid, vision.3.attn, vision.out, projector.out, lm.0.resid, lm.2.attn, \
-                 lm.2.scores, lm.2.head.0, lm.2.attn_out, lm.2.mlp_out, logits; `vlmscope sites MODEL` lists a model's own",
+                 lm.2.scores, lm.2.head.0, lm.2.attn_out, lm.2.mlp_out, logits, spatial.0.frame.resid, connector.3d; \
+                 `vlmscope sites MODEL` lists a model's own",
             )
         };
         let parts: Vec<&str> = name.split('.').collect();
@@ -94,6 +146,14 @@ impl FromStr for Site {
         Ok(match parts.as_slice() {
             ["vision", "out"] => Self::VisionOut,
             ["projector", "out"] => Self::ProjectorOut,
+            ["spatial", i, "frame", "resid"] => Self::SpatialFrame(number(i)?),
+            ["spatial", i, "global", "shares"] => Self::SpatialShares(number(i)?),
+            ["spatial", i, "global", "frames"] => Self::SpatialFrames(number(i)?),
+            ["spatial", i, "global", "resid"] => Self::SpatialGlobal(number(i)?),
+            ["spatial", "out"] => Self::SpatialOut,
+            ["connector", "in"] => Self::ConnectorIn,
+            ["connector", "2d"] => Self::Connector2d,
+            ["connector", "3d"] => Self::Connector3d,
             ["logits"] => Self::Logits,
             ["vision", s, "resid"] => Self::VisionResid(number(s)?),
             ["vision", i, "attn"] => Self::VisionAttn(number(i)?),
@@ -224,6 +284,10 @@ mod tests {
     fn model() -> Vec<SiteSpec> {
         let spec = |site| SiteSpec { site, shape: String::new(), meaning: "" };
         let mut sites = vec![spec(Site::VisionOut), spec(Site::ProjectorOut)];
+        let spatial = [Site::SpatialFrame, Site::SpatialShares, Site::SpatialFrames, Site::SpatialGlobal];
+        sites.extend(spatial.map(|of| spec(of(3))));
+        let joined = [Site::SpatialOut, Site::ConnectorIn, Site::Connector2d, Site::Connector3d];
+        sites.extend(joined.map(spec));
         sites.extend((0..4).flat_map(|l| [spec(Site::LmResid(l)), spec(Site::LmAttn(l))]));
         sites
     }

@@ -67,6 +67,22 @@ pub trait VisionLanguage: Send + Sync {
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<3>>;
 
+    /// Image tokens from what two encoders add to them: the image encoder at `connector.2d`, `[batch, image tokens, width]`,
+    /// and the spatial one at `connector.3d`, the same; None: what it makes of the inputs. Where a pass begins again without
+    /// running the first, or either.
+    ///
+    /// # Errors
+    /// A model of one encoder; addends of different numbers of tokens.
+    fn encode_addends(
+        &self,
+        _inputs: &Inputs,
+        _image: Tensor<3>,
+        _spatial: Option<Tensor<3>>,
+        _hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
+        Err(Error::usage("this model has one encoder: its image tokens are no sum"))
+    }
+
     /// The slots of the encoder whose states the projector reads; what lies behind the last changes nothing.
     fn encoder_slots(&self) -> Vec<usize>;
 

@@ -16,13 +16,18 @@
 //! | `in.pixel_values` `[patches, values]`, `in.image_grid_thw` | towers of any size; the same with `_videos`, `video_` | the same pixels |
 //! | `cap.*visual.last_hidden_state`, `.merger`; `cap.*visual`, `.pooler_output` | in window order; row by row | the tower's last state, `projector.out`; `projector.out` |
 //! | `attn.*visual.blocks.N.attn.W` | window W of layer N | `vision.N.attn` |
-//! | `position_ids` `[3, 1, tokens]`, `rope_delta`, `grid` | in `ref_mrope.safetensors` | positions for the rotary embedding |
+//! | `position_ids` `[3, 1, tokens]`, `rope_delta`, `grid` | in `ref_mrope.safetensors`, or as `out.*` | positions for the rotary embedding |
+//! | `in.video_tchw` `[frames, 3, h, w]` (`in.image_tchw`) | what a spatial encoder saw, from 0 to 1 | fed to it |
+//! | `cap.visual`, `cap.connector.merged`, `cap.connector.mlp`, `cap.connector` | of a Spatial-MLLM | `connector.2d`, `connector.in`, `connector.3d`, `projector.out` |
 //! | `attn.*vision_{tower,model}*layers.N.*`, `attn.*{language,text}_model*layers.N.*` | after softmax | `vision.N.attn`, `lm.N.attn` |
+//!
+//! A reference of a VGGT by itself is another: see [`verify_vggt`].
 //!
 //! The model is fed the reference's own ids and pixels, so that a difference in the processor cannot hide one in the model.
 
 mod reference;
 mod trace;
+mod vggt;
 
 use std::path::Path;
 
@@ -35,6 +40,7 @@ use crate::processor::resample::Resampler;
 use crate::processor::{Picture, Processor};
 pub use reference::Reference;
 use trace::{Found, Trace};
+pub use vggt::{holds_vggt, verify_vggt};
 
 /// One compared tensor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,6 +53,15 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Of a reference's tensor with ours.
+    fn of(name: &str, shape: Vec<usize>, expected: &[f32], ours: &[f32], tolerance: f64) -> Result<Self> {
+        if expected.len() != ours.len() {
+            let message = format!("reference tensor `{name}` has shape {shape:?}, ours holds {} values", ours.len());
+            return Err(Error::data(message).with_help("was the reference made from this checkpoint?"));
+        }
+        Ok(Self { name: name.to_owned(), shape, worst: worst(expected, ours), tolerance })
+    }
+
     pub fn holds(&self) -> bool {
         // Written so that a NaN fails.
         self.worst <= self.tolerance
@@ -145,20 +160,12 @@ pub fn verify_model(
         match trace.find(name) {
             None => verdict.skipped.push((name.to_owned(), "nothing here corresponds to it".to_owned())),
             Some(Found { values, rows }) => {
-                let (all, shape) = (reference.floats(name)?, reference.shape(name));
+                let all = reference.floats(name)?;
                 let expected = match rows {
-                    Some(rows) => pick(&all, shape.last().copied().unwrap_or(1), &rows),
+                    Some(rows) => pick(&all, reference.shape(name).last().copied().unwrap_or(1), &rows),
                     None => all,
                 };
-                if expected.len() != values.len() {
-                    return Err(Error::data(format!(
-                        "reference tensor `{name}` has shape {shape:?}, ours holds {} values",
-                        values.len()
-                    ))
-                    .with_help("was the reference made from this checkpoint?"));
-                }
-                let worst = worst(&expected, &values);
-                verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance });
+                verdict.compared.push(Comparison::of(name, reference.shape(name), &expected, &values, tolerance)?);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Reference;
 use crate::error::{Error, Result};
@@ -103,6 +103,12 @@ impl Trace {
         if name.ends_with("multi_modal_projector") || name.ends_with("connector") {
             return self.projected();
         }
+        if name.ends_with("connector.merged") {
+            return site(Site::ConnectorIn);
+        }
+        if name.ends_with("connector.mlp") {
+            return site(Site::Connector3d);
+        }
         if name.ends_with("last_hidden_state") {
             return Some(Found::whole(self.tower.as_slice()));
         }
@@ -169,9 +175,11 @@ impl Trace {
         let path = name.split_once("visual").map(|(_, path)| path)?;
         let site = |site| self.sites.get(&site);
         let listed = || patching.windowed(*grid).into_iter().flatten();
+        // Where a second encoder adds to what the first one makes, this is what the first one makes.
+        let merged = || site(Site::Connector2d).or_else(|| site(Site::ProjectorOut));
         match path {
             ".last_hidden_state" => Some(rows(&self.tower, grid.count(), listed()).into()),
-            ".pooler_output" | "" => site(Site::ProjectorOut).map(|values| values.into()),
+            ".pooler_output" | "" => merged().map(|values| values.into()),
             ".merger" => {
                 let merge = patching.merge;
                 // A cell's first patch stands at its corner.
@@ -185,7 +193,7 @@ impl Trace {
                     (time * rows_of + row / merge) * cols + col / merge
                 };
                 let tokens = grid.times * rows_of * cols;
-                Some(rows(site(Site::ProjectorOut)?, tokens, corners.map(cell)).into())
+                Some(rows(merged()?, tokens, corners.map(cell)).into())
             }
             _ => {
                 let (layer, window) = path.strip_prefix(".blocks.")?.split_once(".attn.")?;
@@ -201,7 +209,7 @@ impl Trace {
     /// Our whole numbers for a tensor of the reference, by its name.
     pub(super) fn integers(&self, name: &str) -> Option<Vec<i64>> {
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        match name {
+        match name.strip_prefix("out.").unwrap_or(name) {
             "position_ids" => Some(
                 (0..3).flat_map(|axis| self.positions.iter().map(move |position| signed(position[axis]))).collect(),
             ),
@@ -251,14 +259,33 @@ fn inputs(
     // What the reference's image shows is known only if it has as many tokens as the prompt.
     let arranged = picture.map(Picture::arranged).filter(|arranged| arranged.len() == places.len());
     let arranged = arranged.unwrap_or_else(|| (0..places.len()).map(|token| (token, token)).collect());
+    let mut pixels = Tensor::<5>::from_data(TensorData::new(pixels, shape), device);
+    let plain = plain(reference, device)?;
+    if plain.as_ref().is_some_and(|plain| plain.dims()[1] == 1) {
+        // A still image, which the reference's processor has doubled for one encoder and not for the other.
+        pixels = pixels.narrow(1, 0, 1);
+    }
     Ok(Inputs {
-        pixels: Tensor::from_data(TensorData::new(pixels, shape), device),
+        pixels,
+        plain,
         frame_seconds: vec![seconds / frames_a_group as f64],
         lengths: vec![flat.len()],
         ids: Tensor::from_data(TensorData::new(flat, [1, ids.len()]), device),
         image: vec![arranged.iter().map(|&(token, _)| places[token]).collect()],
         sources: vec![arranged.iter().map(|&(_, source)| source).collect()],
     })
+}
+
+/// The frames from 0 to 1 that the reference showed a spatial encoder, `[1, frames, 3, height, width]`.
+fn plain(reference: &Reference, device: &Device) -> Result<Option<Tensor<5>>> {
+    const NAMES: [&str; 4] = ["in.video_tchw", "in.image_tchw", "in.videos_input", "in.images_input"];
+    let Some(name) = NAMES.into_iter().find(|name| reference.holds(name)) else { return Ok(None) };
+    let (values, shape) = (reference.floats(name)?, reference.shape(name));
+    let (&[frames, channels, height, width] | &[1, frames, channels, height, width]) = shape.as_slice() else {
+        let expected = "expected [frames, 3, height, width], or the same with a 1 before it";
+        return Err(Error::data(format!("`{name}` has shape {shape:?}; {expected}")));
+    };
+    Ok(Some(Tensor::from_data(TensorData::new(values, [1, frames, channels, height, width]), device)))
 }
 
 /// The reference's pixels as `[1, images, 3, height, width]`.

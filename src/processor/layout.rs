@@ -3,7 +3,7 @@
 use super::geometry::{ImageGeometry, Patch};
 use super::tokens::{TokenMap, occurrences};
 use super::view::Mosaic;
-use crate::dataset::{Axis, Item, Object};
+use crate::dataset::{Axis, Item, Object, PixelBox};
 
 /// Less than this share of a patch is rounding, not an object.
 const TOUCHED: f32 = 1e-6;
@@ -19,9 +19,28 @@ pub struct Coverage {
 
 impl Coverage {
     pub fn of(objects: &[Object], geometry: &ImageGeometry) -> Self {
-        let all: Vec<_> = objects.iter().flat_map(|object| object.boxes.iter().copied()).collect();
+        Self::over(objects, geometry, 1)
+    }
+
+    /// As [`of`](Self::of), of a video of so many groups of frames, which lie one below the other in the geometry. A patch is
+    /// covered by what covers it in any of its frames.
+    pub fn over(objects: &[Object], geometry: &ImageGeometry, moments: usize) -> Self {
+        let height = f64::from(geometry.image_height) / moments as f64;
+        let shown = |object: &Object| -> Vec<PixelBox> {
+            if moments == 1 || object.by_frame.is_empty() {
+                return object.boxes.clone();
+            }
+            let each = object.by_frame.len().div_ceil(moments);
+            let moved = |(frame, boxes): (usize, &Vec<PixelBox>)| {
+                let down = (frame / each) as f64 * height;
+                let moved = |area: &PixelBox| PixelBox { y1: area.y1 + down, y2: area.y2 + down, ..*area };
+                boxes.iter().map(moved).collect::<Vec<_>>()
+            };
+            object.by_frame.iter().enumerate().flat_map(moved).collect()
+        };
+        let boxes: Vec<Vec<PixelBox>> = objects.iter().map(shown).collect();
         let covered = |boxes: &[_]| (!boxes.is_empty()).then(|| geometry.coverage(boxes));
-        Self { objects: objects.iter().map(|object| covered(&object.boxes)).collect(), union: covered(&all) }
+        Self { objects: boxes.iter().map(|boxes| covered(boxes)).collect(), union: covered(&boxes.concat()) }
     }
 }
 
@@ -57,7 +76,7 @@ impl Layout {
         let special = |at: &usize| Some(*at) == map.bos || *at == map.last || visual.contains(at);
         Self {
             geometry: map.geometry,
-            coverage: Coverage::of(&item.objects, &map.geometry),
+            coverage: Coverage::over(&item.objects, &map.geometry, map.mosaic.moments),
             axis: item.axis(),
             centres: item.objects.iter().map(Object::centre).collect(),
             image: map.image.clone(),
@@ -97,11 +116,13 @@ impl Layout {
         Some(self.geometry.grid.patches().map(inside).collect())
     }
 
-    /// `patches` and what lies within `steps` of them, diagonally too.
+    /// `patches` and what lies within `steps` of them in the same frames, diagonally too.
     pub fn dilated(&self, patches: &[bool], steps: usize) -> Vec<bool> {
         let grid = self.geometry.grid;
+        let tall = (grid.rows / self.mosaic.moments.max(1)).max(1);
         let near = |at: Patch| {
-            let rows = at.row.saturating_sub(steps)..(at.row + steps + 1).min(grid.rows);
+            let first = at.row / tall * tall;
+            let rows = at.row.saturating_sub(steps).max(first)..(at.row + steps + 1).min(first + tall);
             let cols = at.col.saturating_sub(steps)..(at.col + steps + 1).min(grid.cols);
             rows.into_iter().any(|row| cols.clone().any(|col| patches[row * grid.cols + col]))
         };

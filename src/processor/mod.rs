@@ -49,6 +49,10 @@ pub use view::{Mark, Mosaic, View};
 
 use crate::error::{Error, Result};
 
+/// Seconds from one frame of a video to the next where nothing says otherwise: two frames a second, as the published
+/// processors assume.
+pub const FRAME_SECONDS: f64 = 0.5;
+
 /// One item, ready for the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
@@ -60,6 +64,8 @@ pub struct Prepared {
     pub pixel_shape: [usize; 4],
     /// Seconds from one frame to the next.
     pub frame_seconds: f64,
+    /// The pixels from 0 to 1, before normalisation, where the model has an encoder that reads them so.
+    pub plain: Option<Vec<f32>>,
     pub map: TokenMap,
 }
 
@@ -115,6 +121,11 @@ pub trait Family: Send + Sync {
         None
     }
 
+    /// Whether the model also reads pixels from 0 to 1, before normalisation.
+    fn reads_plain(&self) -> bool {
+        false
+    }
+
     /// Frames of equal size, so many seconds apart, as pixels and as text.
     fn video(&self, _frames: &[RgbImage], _seconds: f64) -> Result<Picture> {
         Err(Error::data("this family reads single images, not videos"))
@@ -125,10 +136,11 @@ pub trait Family: Send + Sync {
 type Open = fn(&Path, &Json) -> Result<Box<dyn Family>>;
 
 /// Every family, by its `model_type`.
-const FAMILIES: [(&str, Open); 9] = [
+const FAMILIES: [(&str, Open); 10] = [
     ("llava", |folder, config| boxed(llava::Llava::open(folder, config))),
     ("qwen2_vl", |folder, config| boxed(qwen_vl::QwenVl::open(folder, config))),
     ("qwen2_5_vl", |folder, config| boxed(qwen_vl::QwenVl::open(folder, config))),
+    ("spatial-mllm", |folder, config| boxed(qwen_vl::QwenVl::open(folder, config))),
     ("gemma3", |folder, config| boxed(gemma3::Gemma3::open(folder, config))),
     ("idefics3", |folder, config| boxed(idefics3::Idefics3::open(folder, config))),
     ("smolvlm", |folder, config| boxed(idefics3::Idefics3::open(folder, config))),
@@ -201,18 +213,33 @@ impl Processor {
             marks: picture.marks.into_iter().map(|mark| Mark { token: at(mark.token), ..mark }).collect(),
         };
         let Picture { pixels, pixel_shape, frame_seconds, .. } = picture;
-        Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, map })
+        let plain = self.family.reads_plain().then(|| self.plain(&pixels, pixel_shape));
+        Ok(Prepared { ids: encoded.ids, pixels, pixel_shape, frame_seconds, plain, map })
     }
 
-    /// The mean colour of each token's patch (of a video, in its first frame) as the model sees it, before normalisation:
+    /// Pixels before normalisation, from 0 to 1.
+    fn plain(&self, pixels: &[f32], [_, _, height, width]: [usize; 4]) -> Vec<f32> {
+        let (mean, std) = (self.family.processing().mean(), self.family.processing().std());
+        let channels = pixels.chunks(height * width).zip((0..3).cycle());
+        let plain = |(values, channel): (&[f32], usize)| -> Vec<f32> {
+            // Whole 255ths, as they were: normalisation rounds.
+            let value = |value: &f32| ((value * std[channel] + mean[channel]) * 255.0).round() / 255.0;
+            values.iter().map(value).collect()
+        };
+        channels.flat_map(plain).collect()
+    }
+
+    /// The mean colour of each token's patch (of a video, in the first of its frames) as the model sees it, before normalisation:
     /// red, green, blue, 0 to 1, `[patches, 3]`.
     pub fn patch_colours(&self, prepared: &Prepared) -> Vec<f32> {
-        let ([.., height, width], mosaic) = (prepared.pixel_shape, prepared.map.mosaic);
+        let ([count, _, height, width], mosaic) = (prepared.pixel_shape, prepared.map.mosaic);
+        let frames = (count / mosaic.images.max(1)).max(1);
         // What the patches leave over at the right and at the bottom, the model does not see.
         let (tall, wide) = (height / mosaic.tile.rows, width / mosaic.tile.cols);
         let (mean, std) = (self.family.processing().mean(), self.family.processing().std());
         let colour = |token: Patch, channel: usize| {
             let (image, patch) = mosaic.tile_of(token);
+            let image = image * frames;
             let row = |y: usize| {
                 let start = ((image * 3 + channel) * height + patch.row * tall + y) * width + patch.col * wide;
                 prepared.pixels[start..start + wide].iter().map(|&value| f64::from(value)).sum::<f64>()
@@ -227,6 +254,18 @@ impl Processor {
     /// What normalisation divides each channel by: the size of a unit of pixel, for comparisons.
     pub fn pixel_std(&self) -> [f32; 3] {
         self.family.processing().std()
+    }
+
+    /// What an item shows, without a question: one frame is a picture, several are a video with the frames
+    /// [`FRAME_SECONDS`] apart.
+    ///
+    /// # Errors
+    /// As [`picture`](Self::picture) and [`video`](Self::video).
+    pub fn shown(&self, frames: &[RgbImage]) -> Result<Picture> {
+        match frames {
+            [image] => self.picture(image),
+            frames => self.video(frames, FRAME_SECONDS),
+        }
     }
 
     /// One image, without a question.

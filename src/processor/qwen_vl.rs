@@ -1,6 +1,6 @@
 //! Qwen2-VL and Qwen2.5-VL: an image keeps its size, to the nearest multiple of a merged cell; a video is a list of frames.
 //!
-//! `model_type` "qwen2_vl" and "qwen2_5_vl"; Wang et al. 2024, "Qwen2-VL", section 2.1. One image token is `merge_size` x
+//! `model_type` "qwen2_vl", "qwen2_5_vl" and, whose frames a spatial encoder reads too, "spatial-mllm"; Wang et al. 2024, "Qwen2-VL", section 2.1. One image token is `merge_size` x
 //! `merge_size` patches; of a video, those of `temporal_patch_size` frames together.
 
 use std::path::Path;
@@ -32,6 +32,8 @@ pub struct QwenVl {
     image: ImageProcessing,
     video: ImageProcessing,
     cells: Cells,
+    /// Whether a spatial encoder reads the frames too: Spatial-MLLM.
+    spatial: bool,
 }
 
 /// Preprocessing, the token that stands for the result, whose resizing.
@@ -79,7 +81,8 @@ impl QwenVl {
             // Files from before there were video processors mean both.
             None => image.clone(),
         };
-        Ok(Self { image, video, cells })
+        let spatial = crate::model::Family::of(folder)? == crate::model::Family::SpatialMllm;
+        Ok(Self { image, video, cells, spatial })
     }
 
     /// Frames of one size as one picture, `token` standing for it.
@@ -99,25 +102,26 @@ impl QwenVl {
         }
         let (cols, rows) = (width / side, height / side);
         let axis = |original, resized| Axis { original, resized, offset: 0, covered: resized };
-        let grid = Grid { rows: rows as usize, cols: cols as usize };
-        let (original_width, original_height) = frames.first().map_or((0, 0), |frame| frame.dimensions());
-        let geometry = ImageGeometry::new(axis(original_width, width), axis(original_height, height), grid);
         let groups = frames.len().div_ceil(self.cells.frames);
-        let mut views = (0..groups).map(|group| View {
-            geometry,
-            mosaic: Mosaic { images: groups, first: group, merge: self.cells.merge, ..Mosaic::single(grid) },
-            tokens: (group * grid.count()..(group + 1) * grid.count()).collect(),
-        });
-        let main = views.next().ok_or_else(|| Error::data("a video without frames"))?;
+        let tile = Grid { rows: rows as usize, cols: cols as usize };
+        let (original_width, original_height) = frames.first().map_or((0, 0), |frame| frame.dimensions());
+        let times = u32::try_from(groups).unwrap_or(u32::MAX);
+        let down = axis(original_height * times, height * times);
+        let strip = Grid { rows: tile.rows * groups, ..tile };
+        let main = View {
+            geometry: ImageGeometry::new(axis(original_width, width), down, strip),
+            mosaic: Mosaic { images: groups, moments: groups, merge: self.cells.merge, ..Mosaic::single(tile) },
+            tokens: (0..strip.count()).collect(),
+        };
         Ok(Picture {
             pixels,
             pixel_shape: [frames.len(), 3, height as usize, width as usize],
             frame_seconds: seconds,
             place: token.to_owned(),
             token: token.to_owned(),
-            text: token.repeat(groups * grid.count()),
+            text: token.repeat(strip.count()),
             main,
-            aside: views.collect(),
+            aside: Vec::new(),
             marks: Vec::new(),
         })
     }
@@ -130,6 +134,10 @@ impl Family for QwenVl {
 
     fn video_token(&self) -> Option<&str> {
         Some(VIDEO)
+    }
+
+    fn reads_plain(&self) -> bool {
+        self.spatial
     }
 
     fn prompt(&self) -> &'static str {

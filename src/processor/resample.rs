@@ -130,6 +130,26 @@ fn sinc(x: f64) -> f64 {
     x.sin() / x
 }
 
+/// How each of the outputs `part` of an axis resized `from` so many `to` so many is made of inputs: the first of them, and
+/// their weights, which sum to 1. Without rounding, this is antialiased resizing as PyTorch does it too.
+pub fn taps(from: u32, to: u32, part: Range<u32>, filter: Filter) -> Vec<(usize, Vec<f64>)> {
+    let scale = f64::from(from) / f64::from(to);
+    let stretch = scale.max(1.0);
+    let reach = filter.support().unwrap_or(0.0) * stretch;
+    let normal = |out: u32| {
+        let centre = (f64::from(out) + 0.5) * scale;
+        // Truncation toward zero of a possibly negative number, then clamped: as the original does.
+        let first = ((centre - reach + 0.5) as i64).max(0);
+        let end = ((centre + reach + 0.5) as i64).min(i64::from(from));
+        let weights: Vec<f64> =
+            (first..end).map(|at| filter.weight((at as f64 - centre + 0.5) * (1.0 / stretch))).collect();
+        let total: f64 = weights.iter().sum();
+        let part = |weight: f64| if total == 0.0 { weight } else { weight / total };
+        (first as usize, weights.into_iter().map(part).collect())
+    };
+    part.map(normal).collect()
+}
+
 /// How each output pixel of one axis is made of input pixels.
 struct Weights {
     /// First input pixel and the fixed-point weights from there on, one entry an output pixel.
@@ -140,23 +160,11 @@ struct Weights {
 
 impl Weights {
     /// The weights of the outputs `part`, of an axis resized `from` so many pixels `to` so many.
-    fn new(from: u32, to: u32, part: Range<u32>, filter: Filter, support: f64, resampler: Resampler) -> Self {
-        let scale = f64::from(from) / f64::from(to);
-        let stretch = scale.max(1.0);
-        let reach = support * stretch;
-        let normal = |out: u32| -> (usize, Vec<f64>) {
-            let centre = (f64::from(out) + 0.5) * scale;
-            // Truncation toward zero of a possibly negative number, then clamped: as the original does.
-            let first = ((centre - reach + 0.5) as i64).max(0);
-            let end = ((centre + reach + 0.5) as i64).min(i64::from(from));
-            let weights: Vec<f64> =
-                (first..end).map(|at| filter.weight((at as f64 - centre + 0.5) * (1.0 / stretch))).collect();
-            let total: f64 = weights.iter().sum();
-            let part = |weight: f64| if total == 0.0 { weight } else { weight / total };
-            (first as usize, weights.into_iter().map(part).collect())
-        };
+    fn new(from: u32, to: u32, part: Range<u32>, filter: Filter, resampler: Resampler) -> Self {
         let most = match resampler {
-            Resampler::Torchvision => (0..to).flat_map(|out| normal(out).1).fold(0.0, f64::max),
+            Resampler::Torchvision => {
+                taps(from, to, 0..to, filter).into_iter().flat_map(|tap| tap.1).fold(0.0, f64::max)
+            }
             _ => 1.0,
         };
         let bits = resampler.bits(most);
@@ -164,7 +172,8 @@ impl Weights {
             let scaled = weight * f64::from(1u32 << bits);
             (if *weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
         };
-        let taps = part.map(normal).map(|(first, weights)| (first, weights.iter().map(fixed).collect())).collect();
+        let taps = taps(from, to, part, filter).into_iter();
+        let taps = taps.map(|(first, weights)| (first, weights.iter().map(fixed).collect())).collect();
         Self { taps, bits }
     }
 
@@ -196,8 +205,10 @@ pub fn resize_part(
         let turned = resize_part(&transposed(image), (height, width), filter, [rows, columns], Resampler::Pillow);
         return transposed(&turned);
     }
-    let Some(support) = filter.support() else { return nearest(image, (width, height), columns, rows) };
-    let weights = |from, to, part| Weights::new(from, to, part, filter, support, resampler);
+    if filter == Filter::Nearest {
+        return nearest(image, (width, height), columns, rows);
+    }
+    let weights = |from, to, part| Weights::new(from, to, part, filter, resampler);
     // A pass that changes nothing is left out; its rounding would be exact anyway.
     let wide = (image.width() != width || columns != (0..width))
         .then(|| horizontal(image, &weights(image.width(), width, columns)));

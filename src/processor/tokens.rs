@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::geometry::ImageGeometry;
+use super::geometry::{ImageGeometry, Patch};
 use super::tokenizer::Encoded;
 use super::view::{Mark, Mosaic, View};
 use crate::dataset::PixelBox;
@@ -48,6 +48,15 @@ impl TokenMap {
         let aside = self.aside.iter().flat_map(|view| of(view.mosaic, &view.geometry));
         let main = of(self.mosaic, &self.geometry);
         main.into_iter().chain(aside).chain(self.marks.iter().map(|mark| mark.source)).collect()
+    }
+
+    /// Of a video: which group of frames (from 0) the token at a position shows, and where in them it is; of a picture, group 0.
+    /// `None` of text, of other views and of marks.
+    pub fn moment(&self, position: usize) -> Option<(usize, Patch)> {
+        let at = self.image.iter().position(|token| *token == position)?;
+        let patch = self.geometry.grid.patches().nth(at)?;
+        let rows = (self.geometry.grid.rows / self.mosaic.moments.max(1)).max(1);
+        Some((patch.row / rows, Patch { row: patch.row % rows, col: patch.col }))
     }
 
     /// What the token at a position shows, in pixels of the original image; `None` of text and of marks.

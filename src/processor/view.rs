@@ -1,5 +1,5 @@
 //! What an image's tokens show: a view is a grid of tokens over a part of the original image. An image may have several, the
-//! whole and enlarged tiles, or one for each group of a video's frames. All views of an image look at the same patches of
+//! whole and enlarged tiles. A video is a strip of film: its groups of frames lie one below the other. All views of an image look at the same patches of
 //! the encoder in the same way: see [`Mosaic`].
 
 use super::Picture;
@@ -55,6 +55,8 @@ pub struct Mosaic {
     pub across: usize,
     /// Tokens of a tile.
     pub tile: Grid,
+    /// Groups of frames of a video, one below the other in the grid; 1 of a picture.
+    pub moments: usize,
     /// Rows of tokens above the grid and columns left of it that are padding and go unused.
     pub margin: [usize; 2],
     /// The encoder's patches along each side of a token.
@@ -73,6 +75,7 @@ impl Mosaic {
             first: 0,
             across: 1,
             tile: grid,
+            moments: 1,
             margin: [0; 2],
             merge: 1,
             class_tokens: 0,
@@ -96,6 +99,22 @@ impl Mosaic {
     /// The tokens of an image token where the projector reads.
     pub fn in_encoder_out(&self, token: Patch) -> Vec<usize> {
         self.patches(token, self.kept_class_tokens).collect()
+    }
+
+    /// The patches of an image token in a second encoder that reads frames one by one, two to a token, its patches being as
+    /// large as the first one's: frame after frame, row by row.
+    pub fn in_spatial(&self, token: Patch) -> Vec<usize> {
+        let (group, place) = self.tile_of(token);
+        let frame = |frame: usize| {
+            let before = frame * self.patches_an_image();
+            self.tile.finer(place, self.merge).map(move |at| before + at)
+        };
+        (2 * group..2 * group + 2).flat_map(frame).collect()
+    }
+
+    /// How many patches an item has there.
+    pub fn spatial_tokens(&self) -> usize {
+        2 * self.images * self.patches_an_image()
     }
 
     /// Which of the tokens that the projector makes an image token is.
@@ -159,6 +178,21 @@ mod tests {
         assert_eq!(all, expected);
         // What the projector makes has no class tokens, and one token for four patches.
         assert_eq!((mosaic.projected(Patch { row: 3, col: 2 }), mosaic.projected_tokens()), (5 * 4 + 2, 28));
+    }
+
+    /// Two groups of frames of 2 x 2 tokens: a token has its patches in both frames of its group.
+    #[test]
+    fn a_strip_of_film_has_its_frames_one_below_the_other() {
+        let tile = Grid { rows: 2, cols: 2 };
+        let mosaic = Mosaic { images: 2, moments: 2, merge: 2, ..Mosaic::single(tile) };
+        let token = Patch { row: 3, col: 1 };
+        assert_eq!((mosaic.tile_of(token), mosaic.projected(token)), ((1, Patch { row: 1, col: 1 }), 7));
+        assert_eq!(mosaic.in_encoder_out(token), [26, 27, 30, 31]);
+        assert_eq!(mosaic.in_spatial(token), [42, 43, 46, 47, 58, 59, 62, 63]);
+        let mut all: Vec<usize> =
+            Grid { rows: 4, cols: 2 }.patches().flat_map(|token| mosaic.in_spatial(token)).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..mosaic.spatial_tokens()).collect::<Vec<_>>());
     }
 
     #[test]

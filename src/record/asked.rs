@@ -20,7 +20,7 @@ impl Spot {
     pub fn is_image_only(self) -> bool {
         match self {
             Self::Pixels => true,
-            Self::Model(site) => matches!(site, Site::VisionResid(_) | Site::VisionOut | Site::ProjectorOut),
+            Self::Model(site) => site.is_image_only(),
         }
     }
 }
@@ -154,7 +154,9 @@ fn spots(block: &HiddenStates, sites: &[SiteSpec]) -> Result<Vec<Spot>> {
 }
 
 fn check(spot: Spot, groups: &[Group]) -> Result<()> {
-    if let Spot::Model(site @ (Site::LmAttn(_) | Site::LmScores(_) | Site::VisionAttn(_) | Site::Logits)) = spot {
+    if let Spot::Model(site) = spot
+        && (site.is_attention() || site == Site::Logits)
+    {
         return Err(Error::usage(format!("`{site}` is not a hidden state"))
             .with_help("hidden states are the sites with one vector a token, such as lm.*.resid"));
     }

@@ -99,6 +99,7 @@ fn among_patches(place: Place, layout: &Layout, site: Site) -> Vec<usize> {
     match (place, site) {
         (Place::Patch(patch), Site::VisionResid(_)) => layout.mosaic.in_encoder(patch),
         (Place::Patch(patch), Site::VisionOut) => layout.mosaic.in_encoder_out(patch),
+        (Place::Patch(patch), site) if site.is_spatial() => layout.mosaic.in_spatial(patch),
         // The finest view comes first, whatever comes behind it.
         (Place::Patch(patch), _) => vec![patch.row * layout.geometry.grid.cols + patch.col],
         // The study was refused before: sites of patches alone have no group of words.
@@ -125,7 +126,7 @@ impl Hook for Gather<'_> {
         let rows_of = |number: usize| {
             let layout = self.subjects[number].layout;
             rows(asked, self.variant, layout, |place| match site {
-                Site::VisionResid(_) | Site::VisionOut | Site::ProjectorOut => among_patches(place, layout, site),
+                site if site.is_image_only() => among_patches(place, layout, site),
                 _ => vec![place.position(layout)],
             })
         };

@@ -98,9 +98,9 @@ impl Live {
     pub(super) fn prepare(&self, item: &Item, dataset: &dyn Dataset, images: &Images) -> Result<Ready> {
         let once_an_image = self.asked.iter().any(|asked| asked.spot.is_image_only());
         let view = |counterpart: Counterpart| -> Result<Option<View>> {
-            let changed = dataset.counterpart(item, counterpart, self.recording.seed)?;
-            let Some((changed, image)) = changed else { return Ok(None) };
-            let picture = self.processor.picture(&image)?;
+            let changed = dataset.counterpart_frames(item, counterpart, self.recording.seed)?;
+            let Some((changed, frames)) = changed else { return Ok(None) };
+            let picture = self.processor.shown(&frames)?;
             // An earlier item whose question cannot be read is not recorded, so this one takes its part.
             let shown = |other: &Item| {
                 dataset.has(other, counterpart)

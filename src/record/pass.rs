@@ -27,8 +27,8 @@ impl Until {
             Site::LmResid(slot) => Self::Slot(slot),
             Site::LmAttn(layer) | Site::LmScores(layer) | Site::LmHead(layer, _) => Self::Slot(layer + 1),
             Site::LmAttnOut(layer) | Site::LmMlpOut(layer) => Self::Slot(layer + 1),
-            Site::VisionResid(_) | Site::VisionAttn(_) | Site::VisionOut | Site::ProjectorOut => Self::Encoder,
             Site::Logits => Self::Readout,
+            _ => Self::Encoder,
         };
         let sites = wanted.filter_map(|one| match one.spot {
             Spot::Model(site) => Some(until(site)),

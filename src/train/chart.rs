@@ -2,32 +2,35 @@
 
 use std::path::Path;
 
+use super::lesson::Topic;
 use crate::error::{Error, Result};
 use crate::figure::axis::{Axis, Unit};
 use crate::figure::canvas::Pen;
 use crate::figure::page::{Figure, Key, Look, Panel, Row};
 use crate::figure::panels::line::{Lines, Mark, Sample, Series};
 use crate::figure::table::Estimate;
-use crate::figure::theme::{BLUE, Color, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION};
+use crate::figure::theme::{BLUE, Color, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION};
 use crate::stats::wilson;
 
 /// Steps that one point of a batch curve averages.
 const WINDOW: usize = 20;
 
-const KINDS: [(&str, usize, Color); 4] =
-    [("relation", 4, BLUE), ("neighbour", 5, ORANGE), ("location", 6, GREEN), ("identity", 7, PURPLE)];
+/// Columns of `steps.csv` before the accuracies.
+const BEFORE_KINDS: usize = 4;
 
-const LOOKS: [(&str, &str, &str, Color); 3] = [
-    ("pairs, familiar", "scenes/pairs", "familiar", BLUE),
-    ("pairs, unfamiliar", "scenes/pairs", "unfamiliar", VERMILLION),
-    ("rows", "scenes/rows", "all", SKY),
-];
+/// Of the kinds of question, in their order.
+const KINDS: [Color; 8] = [BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, INK, GREY];
+
+/// Of the held-out curves.
+const LOOKS: [Color; 3] = [BLUE, VERMILLION, SKY];
 
 /// Draws `steps.csv` and `looks.csv` of a training folder as `curves.png` and `curves.svg` in `folder`.
-pub fn draw(work: &Path, folder: &Path) -> Result<()> {
+pub fn draw(work: &Path, folder: &Path, topic: Topic) -> Result<()> {
     let steps = read(&work.join("steps.csv"))?;
     let looks = read(&work.join("looks.csv"))?;
     let last = steps.len() as i64;
+    let kinds = || topic.kinds().iter().zip(KINDS).enumerate().map(|(n, (kind, color))| (n, *kind, color));
+    let shown = || topic.looks().iter().zip(&LOOKS);
     let loss = smoothed(&steps, 2);
     let highest = loss.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let loss = Lines {
@@ -39,29 +42,28 @@ pub fn draw(work: &Path, folder: &Path) -> Result<()> {
     let batch = Lines {
         x: Axis::counting("step", 0, last),
         y: accuracy(),
-        series: KINDS.iter().map(|(_, column, color)| line(smoothed(&steps, *column), *color)).collect(),
+        series: kinds().map(|(n, _, color)| line(smoothed(&steps, BEFORE_KINDS + n), color)).collect(),
         ..Lines::default()
     };
     let held_out = Lines {
         x: Axis::counting("step", 0, last),
         y: accuracy(),
-        series: LOOKS.iter().map(|(_, set, stratum, color)| held_out(&looks, set, stratum, *color)).collect(),
+        series: shown().map(|([_, set, stratum], color)| held_out(&looks, set, stratum, *color)).collect(),
         ..Lines::default()
     };
     let key = |label: &str, color: Color| Key::new(label, Look::Line(Pen::solid(color, 2.0)));
     let panels = vec![
         Panel::new("Loss", "", loss),
         Panel::new("Questions of the batch", "", batch)
-            .keys(KINDS.iter().map(|(name, _, color)| key(name, *color)).collect()),
-        Panel::new("Held-out items", "", held_out)
-            .keys(LOOKS.iter().map(|(name, _, _, color)| key(name, *color)).collect()),
+            .keys(kinds().map(|(_, name, color)| key(name, color)).collect()),
+        Panel::new("Held-out items", "", held_out).keys(shown().map(|([name, ..], color)| key(name, *color)).collect()),
     ];
     let n: Vec<i64> = looks.iter().filter_map(|row| row.get(4)?.parse().ok()).collect();
     let figure = Figure {
         name: "curves".into(),
         title: "Training".into(),
         caption: format!(
-            "Loss and batch accuracy are means over {WINDOW} steps. Held-out accuracy is of identities and triples that \
+            "Loss and batch accuracy are means over {WINDOW} steps. Held-out accuracy is of test sets that \
              training never shows, with 95 % Wilson intervals; at most {} items a look.",
             n.iter().max().unwrap_or(&0)
         ),

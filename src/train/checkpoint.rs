@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
+use super::student::Student;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{ParamKeys, save};
-use crate::model::families::Llava;
 
 /// How far a training has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl Progress {
     }
 
     /// Writes everything beside the checkpoint before, points to it, and only then removes that one.
-    pub fn save(&self, work: &Path, model: &Llava, keys: &ParamKeys, optimiser: &ModuleOptimizer) -> Result<()> {
+    pub fn save(&self, work: &Path, model: &Student, keys: &ParamKeys, optimiser: &ModuleOptimizer) -> Result<()> {
         let before = Self::find(work)?;
         let folder = work.join(self.name());
         std::fs::create_dir_all(&folder).map_err(|source| Error::io("create", &folder, source))?;

@@ -5,20 +5,13 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::evaluate::Tally;
-use crate::dataset::scenes::Kind;
 use crate::error::{Error, Result};
-
-const KINDS: [(Kind, &str); 4] = [
-    (Kind::Relation, "relation"),
-    (Kind::Neighbour, "neighbour"),
-    (Kind::Location, "location"),
-    (Kind::Identity, "identity"),
-];
 
 /// Appends to `steps.csv` and `looks.csv` in the training folder.
 pub struct Curve {
     steps: Log,
     looks: Log,
+    kinds: &'static [&'static str],
 }
 
 struct Log {
@@ -28,12 +21,15 @@ struct Log {
 
 impl Curve {
     /// Opens the logs; what they hold of step `first` and later, from a run that was cut off, is dropped.
-    pub fn open(work: &Path, first: usize) -> Result<Self> {
+    ///
+    /// `kinds` are the kinds of question whose accuracies are logged.
+    pub fn open(work: &Path, first: usize, kinds: &'static [&'static str]) -> Result<Self> {
         std::fs::create_dir_all(work).map_err(|source| Error::io("create", work, source))?;
-        let kinds: String = KINDS.iter().map(|(_, name)| format!(",{name}")).collect();
+        let columns: String = kinds.iter().map(|kind| format!(",{kind}")).collect();
         Ok(Self {
-            steps: Log::open(work.join("steps.csv"), &format!("step,rate,loss,gradient{kinds}"), first)?,
+            steps: Log::open(work.join("steps.csv"), &format!("step,rate,loss,gradient{columns}"), first)?,
             looks: Log::open(work.join("looks.csv"), "step,dataset,stratum,right,n", first + 1)?,
+            kinds,
         })
     }
 
@@ -44,12 +40,13 @@ impl Curve {
         rate: f64,
         loss: f64,
         gradient: f64,
-        kinds: &[Kind],
+        kinds: &[&'static str],
         right: &[bool],
     ) -> Result<()> {
-        let accuracy: String = KINDS
+        let accuracy: String = self
+            .kinds
             .iter()
-            .map(|(kind, _)| {
+            .map(|kind| {
                 let of: Vec<_> = kinds.iter().zip(right).filter(|(k, _)| *k == kind).map(|(_, right)| *right).collect();
                 let count = of.iter().filter(|right| **right).count();
                 if of.is_empty() { ",".to_owned() } else { format!(",{:.4}", count as f64 / of.len() as f64) }

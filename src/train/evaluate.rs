@@ -8,9 +8,6 @@ use crate::model::{Hooks, Inputs, VisionLanguage};
 use crate::processor::{Prepared, Processor};
 use crate::record::choose;
 
-/// The test sets every organism is measured on.
-const SETS: [&str; 2] = ["scenes/pairs", "scenes/rows"];
-
 /// Items a forward pass.
 const BATCH: usize = 30;
 
@@ -23,17 +20,18 @@ pub struct Tally {
     pub n: usize,
 }
 
-/// Answers the first `limit` items of each test set: the option whose first token is most probable.
-pub fn evaluate(model: &dyn VisionLanguage, processor: &Processor, limit: usize) -> Result<Vec<Tally>> {
+/// Answers `limit` items of each test set, evenly over all of them: the option whose first token is most probable.
+pub fn evaluate(model: &dyn VisionLanguage, processor: &Processor, sets: &[&str], limit: usize) -> Result<Vec<Tally>> {
     let mut tallies = Vec::new();
-    for name in SETS {
+    for &name in sets {
         let dataset = dataset::open(name)?;
-        let items = &dataset.items()[..limit.min(dataset.items().len())];
+        let every = dataset.items().len().div_ceil(limit.max(1)).max(1);
+        let items: Vec<&Item> = dataset.items().iter().step_by(every).collect();
         let mut strata: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for batch in items.chunks(BATCH) {
             let prepared = batch
                 .iter()
-                .map(|item| processor.prepare(&dataset.image(item)?, &item.question, &item.options))
+                .map(|item| processor.ask(processor.shown(&dataset.frames(item)?)?, &item.question, &item.options))
                 .collect::<Result<Vec<Prepared>>>()?;
             let inputs = Inputs::collate(&prepared.iter().collect::<Vec<_>>(), &model.device())?;
             let logits = model.run(&inputs, &mut Hooks::none())?;

@@ -1,15 +1,17 @@
-//! Training the bundled model organisms: small true LLaVAs, from random weights, on rendered scenes.
+//! Training the bundled model organisms: small true LLaVAs and Spatial-MLLMs, from random weights, on what is rendered here.
 
 mod card;
 mod chart;
 mod checkpoint;
 mod curve;
 mod evaluate;
+mod lesson;
 mod objective;
 mod pack;
 mod recipe;
 mod scaffold;
 mod step;
+mod student;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -20,17 +22,15 @@ use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use crate::dataset::scenes::{Kind, Stream};
 use crate::error::{Error, Result};
-use crate::model::VisionLanguage;
-use crate::model::checkpoint::Random;
-use crate::model::families::{Llava, LlavaConfig};
 use crate::processor::Processor;
 use checkpoint::Progress;
 use curve::Curve;
 pub use evaluate::{Tally, evaluate};
+pub use lesson::{Course, Lesson, Named, Topic, Turn};
 use pack::{Packed, Packer};
-pub use recipe::{Optimiser, Phase, Recipe, Shape};
+pub use recipe::{Architecture, Optimiser, Phase, Recipe, Shape, SpatialShape, VideoShape};
+pub use student::Student;
 
 /// Shards a batch is cut into, whatever the machine: another number would round differently and train another model.
 const SHARDS: usize = 2;
@@ -64,9 +64,9 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
         }
         _ => {}
     }
-    scaffold::write(folder, &recipe.model)?;
+    let topic = recipe.topic();
+    scaffold::write(folder, recipe.architecture()?, &topic.vocabulary())?;
     let processor = Processor::open(folder)?;
-    let config = LlavaConfig::from_json(&crate::model::checkpoint::read_json(&folder.join("config.json"))?)?;
     let device = device.clone().autodiff();
 
     let adamw = AdamWConfig::new()
@@ -76,14 +76,14 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
         .with_weight_decay(recipe.optimiser.weight_decay);
     let mut optimiser = adamw.init();
     let (mut model, keys) = match &resumed {
-        None => Llava::build(&mut Random::new(recipe.seed, recipe.model.layers), &config, &device)?,
+        None => Student::fresh(folder, recipe.seed, &device)?,
         Some(progress) => {
             optimiser = progress.optimiser(optimiser)?;
-            Llava::open_with_keys(&progress.model_folder(folder)?, &device)?
+            Student::open(&progress.model_folder(folder)?, &device)?
         }
     };
     let first = resumed.map_or(0, |progress| progress.step);
-    let mut curve = Curve::open(&work, first)?;
+    let mut curve = Curve::open(&work, first, topic.kinds())?;
 
     let eos = Packer::new(&processor)?.eos();
     let bar = ProgressBar::new(recipe.steps() as u64).with_position(first as u64);
@@ -101,7 +101,7 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
                 }
             }
         });
-        let batches: Receiver<Result<(Vec<Packed>, Vec<Kind>)>> = batches;
+        let batches: Receiver<Result<(Vec<Packed>, Vec<&'static str>)>> = batches;
         for step in first..recipe.steps() {
             let (shards, kinds) = batches.recv().map_err(|_| Error::data("the batch maker stopped"))??;
             let (index, done) = recipe.phase(step);
@@ -118,7 +118,7 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
             bar.inc(1);
             let done = step + 1;
             if done % recipe.look_every == 0 || done == recipe.steps() {
-                let tallies = evaluate(&model.valid(), processor, recipe.look_items)?;
+                let tallies = evaluate(model.valid().walk(), processor, topic.sets(), recipe.look_items)?;
                 curve.look(done, &tallies)?;
                 bar.println(format!("step {done}: {}", evaluate::line(&tallies)));
                 Progress::at(done).save(&work, &model, &keys, &optimiser)?;
@@ -127,25 +127,26 @@ pub fn train(recipe: &Recipe, folder: &Path, start: Start, device: &Device) -> R
         crate::model::checkpoint::save(&model, &keys, &folder.join("model.safetensors"))?;
         bar.finish();
         let model = model.valid();
-        card::write(folder, recipe, model.parameters(), &evaluate(&model, processor, usize::MAX)?)
+        let tallies = evaluate(model.walk(), processor, topic.sets(), recipe.card_items.unwrap_or(usize::MAX))?;
+        card::write(folder, recipe, model.walk().parameters(), &tallies)
     })?;
-    chart::draw(&work, folder)
+    chart::draw(&work, folder, topic)
 }
 
 /// The batch of a step, and the kind of each question in it. A pure function of recipe and step.
-fn batch(recipe: &Recipe, processor: &Processor, step: usize) -> Result<(Vec<Packed>, Vec<Kind>)> {
+fn batch(recipe: &Recipe, processor: &Processor, step: usize) -> Result<(Vec<Packed>, Vec<&'static str>)> {
     let (index, _) = recipe.phase(step);
     let phase = &recipe.phases[index];
-    let stream = Stream::new(&phase.mix, recipe.seed.wrapping_add(index as u64))?;
+    let course = phase.course(recipe.seed.wrapping_add(index as u64))?;
     let each = phase.images.div_ceil(SHARDS);
-    let samples: Vec<_> =
-        (0..phase.images).into_par_iter().map(|i| stream.sample((step * phase.images + i) as u64)).collect();
-    let packed = samples.par_chunks(each).map(|shard| Packer::new(processor)?.pack(shard));
-    let kinds = samples.chunks(each).flat_map(|shard| {
-        let most = shard.iter().map(|sample| sample.turns.len()).max().unwrap_or(0);
-        shard.iter().flat_map(move |sample| {
-            let first = sample.turns.first().map(|turn| turn.kind);
-            sample.turns.iter().map(|turn| Some(turn.kind)).chain(std::iter::repeat(first)).take(most)
+    let lessons: Vec<_> =
+        (0..phase.images).into_par_iter().map(|i| course.lesson((step * phase.images + i) as u64)).collect();
+    let packed = lessons.par_chunks(each).map(|shard| Packer::new(processor)?.pack(shard));
+    let kinds = lessons.chunks(each).flat_map(|shard| {
+        let most = shard.iter().map(|lesson| lesson.turns.len()).max().unwrap_or(0);
+        shard.iter().flat_map(move |lesson| {
+            let first = lesson.turns.first().map(|turn| turn.kind);
+            lesson.turns.iter().map(|turn| Some(turn.kind)).chain(std::iter::repeat(first)).take(most)
         })
     });
     Ok((packed.collect::<Result<_>>()?, kinds.flatten().collect()))
@@ -154,6 +155,7 @@ fn batch(recipe: &Recipe, processor: &Processor, step: usize) -> Result<(Vec<Pac
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::rooms;
     use crate::dataset::scenes::Mix;
 
     fn recipe(stop: usize) -> Recipe {
@@ -172,17 +174,42 @@ mod tests {
         };
         let optimiser =
             Optimiser { rate: 1e-3, floor: 0.1, warm_up: 2, beta_1: 0.9, beta_2: 0.98, weight_decay: 0.05, clip: 1.0 };
-        let phase = |naming| Phase { steps: 3, images: 4, naming, mix: Mix::default() };
+        let phase = |naming| Phase { steps: 3, images: 4, naming, mix: Some(Mix::default()), rooms: None };
         Recipe {
             name: "tiny".into(),
             seed: 1,
-            model: shape,
+            model: Some(shape),
+            video_model: None,
             optimiser,
             phases: vec![phase([1.0, 0.5]), phase([0.5, 0.0])],
             stop: Some(stop),
             look_every: 2,
             look_items: 4,
+            card_items: None,
         }
+    }
+
+    /// A Spatial-MLLM that watches rooms.
+    fn of_rooms(stop: usize) -> Recipe {
+        let model = VideoShape {
+            image: 28,
+            patch: 7,
+            vision_width: 8,
+            vision_hidden: 8,
+            vision_layers: 1,
+            vision_heads: 2,
+            width: 16,
+            hidden: 8,
+            layers: 1,
+            heads: 2,
+            kv_heads: 1,
+            spatial: Some(SpatialShape { width: 8, heads: 2, tower_layers: 1, layers: 1 }),
+        };
+        let mix = rooms::Mix { frames: 4, canvas: 28, ..rooms::Mix::default() };
+        let phase = |naming| Phase { steps: 3, images: 2, naming, mix: None, rooms: Some(mix.clone()) };
+        let phases = vec![phase([1.0, 0.5]), phase([0.0, 0.0])];
+        let card_items = Some(4);
+        Recipe { name: "rooms".into(), model: None, video_model: Some(model), phases, card_items, ..recipe(stop) }
     }
 
     /// Everything that a training leaves, but for its checkpoint.
@@ -194,6 +221,15 @@ mod tests {
 
     #[test]
     fn a_resumed_training_gives_the_bytes_of_an_unbroken_one() {
+        resumed_as_unbroken(recipe);
+    }
+
+    #[test]
+    fn a_spatial_mllm_can_be_trained_resumed_and_opened() {
+        resumed_as_unbroken(of_rooms);
+    }
+
+    fn resumed_as_unbroken(recipe: fn(usize) -> Recipe) {
         let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let device = Device::flex();
         train(&recipe(6), whole.path(), Start::Fresh, &device).unwrap();
@@ -202,6 +238,8 @@ mod tests {
         train(&recipe(6), broken.path(), Start::Resume, &device).unwrap();
         // The card says where the plan ended, which was the same.
         assert_eq!(left(whole.path()), left(broken.path()));
+        // What was saved is a checkpoint like any other.
+        assert!(crate::model::families::open(whole.path(), &device).unwrap().parameters() > 1000);
         let nothing = tempfile::tempdir().unwrap();
         assert!(train(&recipe(6), nothing.path(), Start::Resume, &device).is_err());
     }

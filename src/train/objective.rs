@@ -3,10 +3,9 @@
 use burn::tensor::{Int, Tensor, activation};
 
 use super::pack::Batch;
+use super::student::Student;
 use crate::error::Result;
-use crate::model::families::Llava;
-use crate::model::layers::Mask;
-use crate::model::{Hooks, VisionLanguage};
+use crate::model::Hooks;
 
 /// One look at a batch.
 pub struct Losses {
@@ -18,9 +17,9 @@ pub struct Losses {
 }
 
 /// Answers predicted from image and question; with weight `naming`, image tokens named through the embedding table.
-pub fn losses(model: &Llava, batch: &Batch, naming: f64) -> Result<Losses> {
+pub fn losses(model: &Student, batch: &Batch, naming: f64) -> Result<Losses> {
     let hooks = &mut Hooks::none();
-    let visual = model.encode(&batch.prefix, hooks)?;
+    let visual = model.walk().encode(&batch.prefix, hooks)?;
     let logits = answers(model, batch, visual.clone())?;
     let log_probability = activation::log_softmax(logits.clone(), 1);
     let labels: Tensor<2, Int> = batch.labels.clone().unsqueeze_dim(1);
@@ -32,25 +31,21 @@ pub fn losses(model: &Llava, batch: &Batch, naming: f64) -> Result<Losses> {
 }
 
 #[cfg(test)]
-pub(super) fn answers_alone(model: &Llava, batch: &Batch) -> Result<Tensor<2>> {
-    let visual = model.encode(&batch.prefix, &mut Hooks::none())?;
+pub(super) fn answers_alone(model: &Student, batch: &Batch) -> Result<Tensor<2>> {
+    let visual = model.walk().encode(&batch.prefix, &mut Hooks::none())?;
     answers(model, batch, visual)
 }
 
 /// Logits at the rows where a token is predicted, `[rows, vocabulary]`.
-fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>) -> Result<Tensor<2>> {
-    let hooks = &mut Hooks::none();
-    let (prefix_length, per_image) = (batch.prefix_length, batch.per_image);
-    let positions: Vec<usize> = (0..prefix_length).collect();
-    let mut prefix = model.embed_at(&batch.prefix, visual, &positions, Mask::Causal)?;
+fn answers(student: &Student, batch: &Batch, visual: Tensor<3>) -> Result<Tensor<2>> {
+    let (model, hooks) = (student.walk(), &mut Hooks::none());
+    let mut prefix = model.embed(&batch.prefix, visual, hooks)?;
     prefix.past = vec![None; model.depth()];
-    let [_, tokens] = batch.questions.dims();
-    let positions: Vec<usize> = (prefix_length..prefix_length + tokens).collect();
-    let mut asked = model.embed_text(batch.questions.clone(), &positions, Mask::Causal);
+    let mut asked = student.asked(&batch.prefix, batch.questions.clone())?;
     asked.past = vec![None; model.depth()];
     for layer in 0..model.depth() {
         prefix = model.block(layer, prefix, hooks)?;
-        asked.past[layer] = prefix.past[layer].take().map(|past| past.shared_by(per_image));
+        asked.past[layer] = prefix.past[layer].take().map(|past| past.shared_by(batch.per_image));
         asked = model.block(layer, asked, hooks)?;
         asked.past[layer] = None;
     }
@@ -60,12 +55,12 @@ fn answers(model: &Llava, batch: &Batch, visual: Tensor<3>) -> Result<Tensor<2>>
 }
 
 /// Mean negative log probability of colour and shape words, reading each image token through the embedding table.
-fn named(model: &Llava, batch: &Batch, visual: Tensor<3>) -> Tensor<1> {
+fn named(model: &Student, batch: &Batch, visual: Tensor<3>) -> Tensor<1> {
     let [images, patches, width] = visual.dims();
     let tokens = visual.reshape([images * patches, width]);
     let length = (tokens.clone().square().mean_dim(1) + 1e-5).sqrt();
     let sharpness = 2.0 / (width as f64).sqrt();
-    let logits = (tokens / length).matmul(model.language.embeddings().transpose()) * sharpness;
+    let logits = (tokens / length).matmul(model.words().transpose()) * sharpness;
     let log_probability = activation::log_softmax(logits, 1);
     let names = log_probability.gather(1, batch.names.clone()).mean_dim(1).squeeze_dim::<1>(1);
     (names * batch.name_weights.clone()).sum().neg()

@@ -1,4 +1,4 @@
-//! Samples to one batch: the image and what stands before the question once, every question as a continuation of its own.
+//! Lessons to one batch: the image and what stands before the question once, every question as a continuation of its own.
 //!
 //! A question attends to the shared prefix and to itself, at the positions it would have alone. So several questions an
 //! image cost little, and each is exactly the prompt that the model will be asked later.
@@ -6,26 +6,24 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use image::RgbImage;
 
-use crate::dataset::scenes::{CANVAS, NUMBERS, Sample, Turn};
+use super::lesson::{Lesson, Turn};
+use crate::dataset::PixelBox;
 use crate::error::{Error, Result};
 use crate::model::Inputs;
-use crate::processor::{Prepared, Processor};
+use crate::processor::{Picture, Prepared, Processor};
 
-/// Token that patches without an object are to be named by.
+/// Token that image tokens without an object are to be named by.
 const NOTHING: u32 = 0;
-
-/// Words that name a patch: colour, shape, column, row.
-const NAMES: usize = 4;
 
 /// Turns samples into batches on the host.
 pub struct Packer<'p> {
     processor: &'p Processor,
     eos: u32,
-    /// Ids of a whole prompt by its question; questions are few and come again.
-    prompts: HashMap<String, Prepared>,
-    blank: RgbImage,
+    /// Ids of a whole prompt and of the answer's first token, by question and answer, which are few and come again.
+    prompts: HashMap<String, (Vec<u32>, u32)>,
+    /// What prompts are made about: one of the pictures or videos, which are all of one shape.
+    shown: Option<Picture>,
 }
 
 /// A batch on the host.
@@ -35,8 +33,8 @@ pub struct Packed {
     questions: Vec<Question>,
     per_image: usize,
     prefix_length: usize,
-    /// For each patch of each image: tokens for the colour and shape of what it shows, and the column and row of its centre.
-    names: Vec<[u32; NAMES]>,
+    /// For each image token of each image, the words for what it shows; none where there is nothing to name.
+    names: Vec<Vec<u32>>,
 }
 
 struct Question {
@@ -49,7 +47,6 @@ struct Question {
 /// The same on a device.
 pub struct Batch {
     pub prefix: Inputs,
-    pub prefix_length: usize,
     pub per_image: usize,
     /// `[images * per_image, tokens]`.
     pub questions: Tensor<2, Int>,
@@ -59,9 +56,9 @@ pub struct Batch {
     pub labels: Tensor<1, Int>,
     /// Their weights, which sum to 1.
     pub weights: Tensor<1>,
-    /// `[images * patches, 4]`.
+    /// `[images * image tokens, words]`.
     pub names: Tensor<2, Int>,
-    /// Weights of the patches, which sum to 1: half on objects, half on the rest.
+    /// Weights of the image tokens, which sum to 1: half on objects, half on the rest.
     pub name_weights: Tensor<1>,
     /// How many of `rows` are answers.
     pub answers: usize,
@@ -73,7 +70,7 @@ const END_WEIGHT: f32 = 0.05;
 impl<'p> Packer<'p> {
     pub fn new(processor: &'p Processor) -> Result<Self> {
         let eos = *processor.eos_ids().first().ok_or_else(|| Error::data("the tokenizer has no end token"))?;
-        Ok(Self { processor, eos, prompts: HashMap::new(), blank: RgbImage::new(CANVAS, CANVAS) })
+        Ok(Self { processor, eos, prompts: HashMap::new(), shown: None })
     }
 
     /// The token that ends an answer.
@@ -81,25 +78,27 @@ impl<'p> Packer<'p> {
         self.eos
     }
 
-    /// Packs samples; each image gets as many questions as the image with most, the missing ones without weight.
-    pub fn pack(&mut self, samples: &[Sample]) -> Result<Packed> {
-        let per_image = samples.iter().map(|sample| sample.turns.len()).max().unwrap_or(0);
+    /// Packs lessons; each image gets as many questions as the image with most, the missing ones without weight.
+    pub fn pack(&mut self, lessons: &[Lesson]) -> Result<Packed> {
+        let per_image = lessons.iter().map(|lesson| lesson.turns.len()).max().unwrap_or(0);
         let mut packed =
             Packed { prefix: Vec::new(), questions: Vec::new(), per_image, prefix_length: 0, names: Vec::new() };
-        for sample in samples {
-            let first = sample.turns.first().ok_or_else(|| Error::data("a sample without questions"))?;
-            let mut prefix = self.processor.prepare(&sample.image, &first.question, &[])?;
-            packed.prefix_length = prefix.map.image.last().map_or(0, |last| last + 1);
-            for turn in &sample.turns {
+        for lesson in lessons {
+            let first = lesson.turns.first().ok_or_else(|| Error::data("a lesson without questions"))?;
+            let shown = self.processor.shown(&lesson.frames)?;
+            self.shown.get_or_insert_with(|| shown.clone());
+            let mut prefix = self.processor.ask(shown, &first.question, &[])?;
+            packed.prefix_length = prefix.map.visual().last().map_or(0, |last| last + 1);
+            for turn in &lesson.turns {
                 let question = self.question(turn, packed.prefix_length)?;
                 packed.questions.push(question);
             }
-            for _ in sample.turns.len()..per_image {
+            for _ in lesson.turns.len()..per_image {
                 let mut idle = self.question(first, packed.prefix_length)?;
                 idle.weight = 0.0;
                 packed.questions.push(idle);
             }
-            packed.names.extend(self.names(sample, &prefix)?);
+            packed.names.extend(self.names(lesson, &prefix)?);
             prefix.ids.truncate(packed.prefix_length);
             packed.prefix.push(prefix);
         }
@@ -117,42 +116,32 @@ impl<'p> Packer<'p> {
     /// Ids of the whole prompt, and the token that would start the answer.
     fn prompt(&mut self, question: &str, answer: &str) -> Result<(Vec<u32>, u32)> {
         let key = format!("{question} {answer}");
-        if !self.prompts.contains_key(&key) {
-            let prepared = self.processor.prepare(&self.blank, question, &[answer.to_owned()])?;
-            self.prompts.insert(key.clone(), prepared);
+        if let Some(known) = self.prompts.get(&key) {
+            return Ok(known.clone());
         }
-        let prepared = &self.prompts[&key];
-        let answer = prepared.map.options.first().ok_or_else(|| Error::data("an answer without tokens"))?;
-        Ok((prepared.ids.clone(), answer.first_id))
+        let shown =
+            self.shown.clone().ok_or_else(|| Error::data("a question before there is anything to ask about"))?;
+        let prepared = self.processor.ask(shown, question, &[answer.to_owned()])?;
+        let first = prepared.map.options.first().ok_or_else(|| Error::data("an answer without tokens"))?.first_id;
+        self.prompts.insert(key, (prepared.ids.clone(), first));
+        Ok((prepared.ids, first))
     }
 
-    /// For each patch, the words for what covers its centre: colour, shape, and where on the grid that thing's centre is.
-    fn names(&mut self, sample: &Sample, prepared: &Prepared) -> Result<Vec<[u32; NAMES]>> {
-        let geometry = &prepared.map.geometry;
-        let (rows, cols) = (geometry.grid.rows, geometry.grid.cols);
-        let side = f64::from(sample.scene.canvas);
-        let mut names = Vec::with_capacity(rows * cols);
-        for patch in 0..rows * cols {
-            let x = ((patch % cols) as f64 + 0.5) * side / cols as f64;
-            let y = ((patch / cols) as f64 + 0.5) * side / rows as f64;
-            let here = sample.scene.entities.iter().find(|entity| {
-                let half = f64::from(entity.size) / 2.0;
-                (x - f64::from(entity.centre.x)).abs() < half && (y - f64::from(entity.centre.y)).abs() < half
-            });
-            names.push(match here {
-                None => [NOTHING; NAMES],
-                Some(entity) => {
-                    let place = |centre: i32| NUMBERS[centre as usize * NUMBERS.len() / sample.scene.canvas as usize];
-                    [
-                        self.word(entity.identity.colour.word())?,
-                        self.word(entity.identity.shape.word())?,
-                        self.word(place(entity.centre.x))?,
-                        self.word(place(entity.centre.y))?,
-                    ]
-                }
-            });
-        }
-        Ok(names)
+    /// For each image token, the words for what covers its centre in its first frame.
+    fn names(&mut self, lesson: &Lesson, prepared: &Prepared) -> Result<Vec<Vec<u32>>> {
+        let map = &prepared.map;
+        let (geometry, moments) = (&map.geometry, map.mosaic.moments.max(1));
+        let frames = lesson.frames.len().div_ceil(moments);
+        let (rows, height) = (geometry.grid.rows / moments, f64::from(geometry.image_height) / moments as f64);
+        let tokens = geometry.grid.patches().map(|patch| (patch.row / rows, geometry.patch_rect(patch)));
+        let here = |(moment, rect): (usize, PixelBox)| {
+            let (frame, above) = (moment * frames, moment as f64 * height);
+            let (x, y) = ((rect.x1 + rect.x2) / 2.0, (rect.y1 + rect.y2) / 2.0 - above);
+            let covers = |place: PixelBox| place.x1 < x && x < place.x2 && place.y1 < y && y < place.y2;
+            lesson.named.iter().find(|named| named.frame == frame && covers(named.place))
+        };
+        let words: Vec<&[&str]> = tokens.map(|token| here(token).map_or(&[][..], |named| &named.words)).collect();
+        words.into_iter().map(|words| words.iter().map(|word| self.word(word)).collect()).collect()
     }
 
     fn word(&mut self, word: &str) -> Result<u32> {
@@ -183,20 +172,28 @@ impl Packed {
             .map(|weight| (1.0 - END_WEIGHT) * weight / total)
             .chain(asked.map(|weight| END_WEIGHT * weight / total))
             .collect();
-        let empty = self.names.iter().filter(|name| name[0] == NOTHING).count();
+        let empty = self.names.iter().filter(|words| words.is_empty()).count();
         let (bare, full) = (0.5 / empty.max(1) as f32, 0.5 / (self.names.len() - empty).max(1) as f32);
         let name_weights: Vec<f32> =
-            self.names.iter().map(|name| if name[0] == NOTHING { bare } else { full }).collect();
-        let names: Vec<i64> = self.names.iter().flatten().map(|&id| i64::from(id)).collect();
+            self.names.iter().map(|words| if words.is_empty() { bare } else { full }).collect();
+        let most = self.names.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let filled = |words: &Vec<u32>| {
+            words
+                .iter()
+                .map(|&id| i64::from(id))
+                .chain(std::iter::repeat(i64::from(NOTHING)))
+                .take(most)
+                .collect::<Vec<_>>()
+        };
+        let names: Vec<i64> = self.names.iter().flat_map(filled).collect();
         Ok(Batch {
             prefix,
-            prefix_length: self.prefix_length,
             per_image: self.per_image,
             questions: Tensor::from_data(TensorData::new(ids, [count, tokens]), device),
             rows: Tensor::from_data(rows.as_slice(), device),
             labels: Tensor::from_data(labels.as_slice(), device),
             weights: Tensor::from_data(weights.as_slice(), device),
-            names: Tensor::from_data(TensorData::new(names, [self.names.len(), NAMES]), device),
+            names: Tensor::from_data(TensorData::new(names, [self.names.len(), most]), device),
             name_weights: Tensor::from_data(name_weights.as_slice(), device),
             answers: count,
         })

@@ -5,7 +5,7 @@ use crate::model::Site;
 /// A site's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// `pixels`, `vision`, `projector` or `lm`.
+    /// `pixels`, `vision`, `spatial`, `projector` or `lm`.
     pub tower: &'static str,
     /// Slot in its tower; -1 where it has none.
     pub slot: i16,
@@ -18,7 +18,8 @@ impl Place {
         let known = site.parse::<Site>().ok();
         let tower = match known {
             Some(Site::VisionResid(_) | Site::VisionAttn(_) | Site::VisionOut) => "vision",
-            Some(Site::ProjectorOut) => "projector",
+            Some(site) if site.is_of_image_tokens() => "projector",
+            Some(site) if site.is_spatial() => "spatial",
             Some(_) => "lm",
             None => "pixels",
         };

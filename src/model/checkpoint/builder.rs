@@ -137,6 +137,20 @@ impl<'s> Builder<'s> {
         Ok(Linear { bias, ..self.patches(name, width, sides)? })
     }
 
+    /// A transposed convolution whose stride is its kernel, as the matrix it is: `[width, width * side * side]`. The bias of a
+    /// channel goes to all of its places. It has no key of its own: such a module can be read, not saved.
+    pub fn enlarging(&mut self, name: &str, width: usize, side: usize) -> Result<Linear> {
+        let key = format!("{}{name}", self.prefix);
+        let (weight, bias) = (format!("{key}.weight"), format!("{key}.bias"));
+        let values = self.source.values(&weight, &[width, width, side, side], Role::Weight)?;
+        let biases = self.source.values(&bias, &[width], Role::Bias)?;
+        let places = width * side * side;
+        let biases: Vec<f32> = biases.iter().flat_map(|value| std::iter::repeat_n(*value, side * side)).collect();
+        let bias = named(&bias, Tensor::from_data(TensorData::new(biases, [places]), &self.device));
+        let weight = named(&weight, Tensor::from_data(TensorData::new(values, [width, places]), &self.device));
+        Ok(Linear { weight, bias: Some(bias) })
+    }
+
     /// The same over `frames` images at once: `[channels * frames * patch * patch, width]`.
     pub fn patch_volumes(&mut self, name: &str, width: usize, [channels, frames, patch]: [usize; 3]) -> Result<Linear> {
         let shape = [width, channels, frames, patch, patch];
@@ -148,14 +162,17 @@ impl<'s> Builder<'s> {
         let (key, bias_key) = (format!("{}{name}.weight", self.prefix), format!("{}{name}.bias", self.prefix));
         let weights = self.source.values(&key, &[3 * width, input], Role::Weight)?;
         let biases = self.source.values(&bias_key, &[3 * width], Role::Bias)?;
-        let device = &self.device;
-        // Parts of one tensor have no key of their own: such a module can be read, not saved.
-        let part = |n: usize| {
+        let mut part = |n: usize| {
             let rows = transposed(&weights[n * width * input..(n + 1) * width * input], width, input);
-            let rows = Tensor::from_data(TensorData::new(rows, [input, width]), device);
-            let bias = Tensor::from_data(TensorData::new(biases[n * width..(n + 1) * width].to_vec(), [width]), device);
-            let bias = named(&format!("{bias_key}.{n}"), bias);
-            Linear { weight: named(&format!("{key}.{n}"), rows), bias: Some(bias) }
+            let rows = Tensor::from_data(TensorData::new(rows, [input, width]), &self.device);
+            let bias = biases[n * width..(n + 1) * width].to_vec();
+            let bias =
+                named(&format!("{bias_key}.{n}"), Tensor::from_data(TensorData::new(bias, [width]), &self.device));
+            let weight = named(&format!("{key}.{n}"), rows);
+            let part = |whole: Layout| Layout::Part { number: n, of: 3, whole: Box::new(whole) };
+            self.keys.record(weight.id, key.clone(), part(Layout::Transposed(vec![3 * width, input])));
+            self.keys.record(bias.id, bias_key.clone(), part(Layout::Plain(vec![3 * width])));
+            Linear { weight, bias: Some(bias) }
         };
         Ok([part(0), part(1), part(2)])
     }

@@ -67,9 +67,22 @@ impl Checkpoint {
         Ok(Self { files, weights, used: BTreeSet::new() })
     }
 
+    /// As [`open`](Self::open), of one file, whatever it is called.
+    pub fn open_file(path: &Path, layouts: &[KeyLayout]) -> Result<Self> {
+        let files = Arc::new(Files::of(path, &[path.to_path_buf()], layouts)?);
+        Ok(Self { files, weights: Weights::Resident, used: BTreeSet::new() })
+    }
+
     /// Whether the file holds the tensor, under its canonical name.
     pub fn holds(&self, name: &str) -> bool {
         self.files.home.contains_key(&self.files.key(name))
+    }
+
+    /// The shape of a tensor of the file, by its canonical name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        let key = self.files.key(name);
+        let shard = &self.files.shards[*self.files.home.get(&key)?];
+        shard.infos.get(&key).map(|info| info.shape.as_slice())
     }
 
     /// Refuses tensors that nothing asked for, but for those whose names `spare` accepts.
@@ -112,7 +125,11 @@ impl Source for Checkpoint {
 
 impl Files {
     fn open(folder: &Path, layouts: &[KeyLayout]) -> Result<Self> {
-        let shards = weight_files(folder)?.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
+        Self::of(folder, &weight_files(folder)?, layouts)
+    }
+
+    fn of(folder: &Path, files: &[PathBuf], layouts: &[KeyLayout]) -> Result<Self> {
+        let shards = files.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
         let mut home = BTreeMap::new();
         for (number, shard) in shards.iter().enumerate() {
             for key in shard.infos.keys() {
@@ -227,6 +244,12 @@ impl Shard {
         };
         Ok(values)
     }
+}
+
+/// Whether a folder's weights hold a tensor, by its name in the file; false where there are no weights to ask.
+pub fn holds(folder: &Path, key: &str) -> bool {
+    let files = weight_files(folder).unwrap_or_default();
+    files.iter().any(|path| Shard::open(path).is_ok_and(|shard| shard.infos.contains_key(key)))
 }
 
 /// What a folder's weights take.

@@ -11,6 +11,6 @@ mod save;
 
 pub use builder::{Builder, Later, Role, Source};
 pub use config::{field, read_json};
-pub use files::{Checkpoint, Files, KeyLayout, Sizes, Weights, sizes};
+pub use files::{Checkpoint, Files, KeyLayout, Sizes, Weights, holds, sizes};
 pub use random::Random;
 pub use save::{ParamKeys, save};

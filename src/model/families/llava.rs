@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 
 use super::{CLIP_LAYOUTS, is_buffer, part};
@@ -157,12 +157,6 @@ impl Llava {
     fn stream(&self, residual: Tensor<3>, positions: &[usize], mask: Mask, lengths: Vec<usize>) -> Stream {
         let sight = Sight { rotary: self.language.rotary(positions), mask };
         Stream { residual, sight, near: None, lengths, past: Vec::new() }
-    }
-
-    /// The stream of text tokens `[batch, tokens]` at `lm.0.resid`, with positions and mask of the caller's choosing.
-    pub fn embed_text(&self, ids: Tensor<2, Int>, positions: &[usize], mask: Mask) -> Stream {
-        let [batch, tokens] = ids.dims();
-        self.stream(self.language.embed(ids), positions, mask, vec![tokens; batch])
     }
 
     /// The stream at `lm.0.resid` with positions and mask of the caller's choosing, one set for the whole batch.

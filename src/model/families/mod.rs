@@ -8,6 +8,7 @@ mod llava;
 mod llava_next;
 mod paligemma;
 mod qwen_vl;
+mod spatial_mllm;
 
 use std::path::Path;
 
@@ -16,9 +17,10 @@ use composed::{Composed, Recipe};
 pub use llava::{Llava, LlavaConfig};
 pub use qwen_vl::{QwenVl, QwenVlConfig};
 use serde_json::Value;
+pub use spatial_mllm::{SpatialMllm, SpatialMllmConfig, open_point_head, open_spatial_connector, open_vggt};
 
 use super::VisionLanguage;
-use super::checkpoint::{KeyLayout, Weights, field, read_json};
+use super::checkpoint::{KeyLayout, Weights, field, holds, read_json};
 use crate::error::{Error, Result, suggestion};
 
 /// A family of checkpoints that can be read, by its `model_type`.
@@ -33,9 +35,10 @@ pub enum Family {
     LlavaNext,
     PaliGemma,
     InternVl,
+    SpatialMllm,
 }
 
-const FAMILIES: [(&str, Family); 9] = [
+const FAMILIES: [(&str, Family); 10] = [
     ("llava", Family::Llava),
     ("qwen2_vl", Family::Qwen2Vl),
     ("qwen2_5_vl", Family::Qwen25Vl),
@@ -45,6 +48,7 @@ const FAMILIES: [(&str, Family); 9] = [
     ("llava_next", Family::LlavaNext),
     ("paligemma", Family::PaliGemma),
     ("internvl", Family::InternVl),
+    ("spatial-mllm", Family::SpatialMllm),
 ];
 
 /// The three ways in which the tensors of LLaVA and its kin are named on disk, by the release of `transformers` that wrote
@@ -107,7 +111,8 @@ fn part(json: &Value, key: &str, expected: &[&str]) -> Result<Value> {
 }
 
 impl Family {
-    /// Reads `model_type` from a folder's config.json.
+    /// Reads `model_type` from a folder's config.json. The first Spatial-MLLM calls itself a Qwen2.5-VL there; its weights
+    /// tell them apart.
     ///
     /// # Errors
     /// No config.json, or a `model_type` that no family here answers to.
@@ -129,7 +134,9 @@ impl Family {
             Error::data(format!("{}: `model_type` is missing", path.display()))
                 .with_help(format!("supported: {}", Self::names().collect::<Vec<_>>().join(", ")))
         })?;
-        FAMILIES.iter().find(|(known, _)| *known == name).map(|(_, family)| *family).ok_or_else(|| {
+        let family = FAMILIES.iter().find(|(known, _)| *known == name).map(|(_, family)| *family);
+        let spatial = |family| family == Family::Qwen25Vl && holds(folder, spatial_mllm::MARK_OF_ONE);
+        family.map(|family| if spatial(family) { Self::SpatialMllm } else { family }).ok_or_else(|| {
             Error::data(format!("{}: `model_type` is `{name}`, which is not supported", path.display()))
                 .with_help(suggestion(name, FAMILIES.iter().map(|(known, _)| *known)))
         })
@@ -150,7 +157,7 @@ impl Family {
     /// How a model of tower, connector and decoder is put together; None of those that are put together by themselves.
     fn recipe(self) -> Option<&'static Recipe> {
         match self {
-            Self::Llava | Self::Qwen2Vl | Self::Qwen25Vl => None,
+            Self::Llava | Self::Qwen2Vl | Self::Qwen25Vl | Self::SpatialMllm => None,
             Self::Gemma3 => Some(&gemma3::RECIPE),
             Self::Idefics3 | Self::SmolVlm => Some(&idefics3::RECIPE),
             Self::LlavaNext => Some(&llava_next::RECIPE),
@@ -170,6 +177,7 @@ pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Box<dyn Vi
     match (family.recipe(), family) {
         (Some(recipe), _) => Ok(Box::new(Composed::untrained(folder, recipe, seed, device)?)),
         (None, Family::Llava) => Ok(Box::new(Llava::untrained(folder, seed, device)?)),
+        (None, Family::SpatialMllm) => Ok(Box::new(SpatialMllm::untrained(folder, seed, device)?)),
         (None, _) => Ok(Box::new(QwenVl::untrained(folder, seed, device)?)),
     }
 }
@@ -191,6 +199,7 @@ pub fn open_as(folder: &Path, device: &Device, weights: Weights) -> Result<Box<d
     match (family.recipe(), family) {
         (Some(recipe), _) => Ok(Box::new(Composed::open(folder, recipe, device, weights)?)),
         (None, Family::Llava) => Ok(Box::new(Llava::open(folder, device, weights)?)),
+        (None, Family::SpatialMllm) => Ok(Box::new(SpatialMllm::open(folder, device, weights)?)),
         (None, _) => Ok(Box::new(QwenVl::open(folder, device, weights)?)),
     }
 }

@@ -101,7 +101,7 @@ fn text_config(json: &Value) -> Result<&Value> {
 #[derive(Module, Debug)]
 pub struct QwenVl {
     tower: QwenTower,
-    language: Llama,
+    pub(crate) language: Llama,
     #[module(skip)]
     config: QwenVlConfig,
 }
@@ -110,26 +110,40 @@ impl QwenVl {
     /// Builds the model of a folder's configuration with random weights.
     pub fn untrained(folder: &Path, seed: u64, device: &Device) -> Result<Self> {
         let config = QwenVlConfig::read(folder)?;
-        Self::build(&mut Random::new(seed, config.text.layers), &config, device)
+        Ok(Self::build(&mut Random::new(seed, config.text.layers), &config, device)?.0)
     }
 
     /// Reads a checkpoint folder.
     pub fn open(folder: &Path, device: &Device, weights: Weights) -> Result<Self> {
+        Ok(Self::read(folder, device, weights)?.0)
+    }
+
+    /// Reads a checkpoint folder, and remembers the key of each parameter for saving.
+    pub fn open_with_keys(folder: &Path, device: &Device) -> Result<(Self, ParamKeys)> {
+        Self::read(folder, device, Weights::Resident)
+    }
+
+    fn read(folder: &Path, device: &Device, weights: Weights) -> Result<(Self, ParamKeys)> {
         let mut config = QwenVlConfig::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder, &LAYOUTS, weights)?;
         // A tied head is absent from the file; one that is stored all the same is read, as the reference does.
         config.text.tied &= !checkpoint.holds("lm_head.weight");
-        let model = Self::build(&mut checkpoint, &config, device)?;
+        let built = Self::build(&mut checkpoint, &config, device)?;
         checkpoint.finish(is_buffer)?;
-        Ok(model)
+        Ok(built)
     }
 
     /// Builds the model from any source of tensors.
-    pub fn build(source: &mut dyn Source, config: &QwenVlConfig, device: &Device) -> Result<Self> {
+    pub fn build(source: &mut dyn Source, config: &QwenVlConfig, device: &Device) -> Result<(Self, ParamKeys)> {
         let mut keys = ParamKeys::default();
-        let mut weights = Builder::new(source, &mut keys, device);
+        let model = Self::assemble(&mut Builder::new(source, &mut keys, device), config)?;
+        Ok((model, keys))
+    }
+
+    /// `weights` stands at the root, which holds `visual`, `model` and `lm_head`.
+    pub(super) fn assemble(weights: &mut Builder<'_>, config: &QwenVlConfig) -> Result<Self> {
         let tower = QwenTower::build(&mut weights.within("visual"), &config.vision)?;
-        let language = Llama::build(&mut weights, &config.text)?;
+        let language = Llama::build(weights, &config.text)?;
         Ok(Self { tower, language, config: config.clone() })
     }
 
@@ -137,10 +151,43 @@ impl QwenVl {
         &self.config
     }
 
-    /// What the merger makes of the tower's last state.
-    fn project(&self, patches: Tensor<3>, grid: PatchGrid, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        let patches = hooks.tokens(Site::VisionOut, patches)?;
-        hooks.tokens(Site::ProjectorOut, self.tower.merge(patches, grid))
+    /// The patches of the inputs.
+    pub(super) fn grid(&self, inputs: &Inputs) -> Result<PatchGrid> {
+        self.tower.grid(&inputs.pixels)
+    }
+
+    /// What the merger makes of the inputs' pixels, `[batch, image tokens, width]`.
+    pub(super) fn merged(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
+        self.merged_from(inputs, 0, self.tower.embed(inputs.pixels.clone())?, hooks)
+    }
+
+    /// As [`merged`](Self::merged), from the tower's residual stream at a slot on.
+    pub(super) fn merged_from(
+        &self,
+        inputs: &Inputs,
+        slot: usize,
+        state: Tensor<3>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tensor<3>> {
+        let grid = self.grid(inputs)?;
+        let patches = self.tower.forward_from(slot, state, grid, hooks)?;
+        Ok(self.tower.merge(hooks.tokens(Site::VisionOut, patches)?, grid))
+    }
+
+    /// Sites of the tower up to what enters the merger.
+    pub(super) fn tower_sites(&self) -> Vec<SiteSpec> {
+        let mut sites = self.tower.sites();
+        sites.push(SiteSpec {
+            site: Site::VisionOut,
+            shape: format!("[batch, patches, {}]", self.config.vision.width),
+            meaning: "exactly what enters the merger: patches row by row, before they are joined into tokens",
+        });
+        sites
+    }
+
+    /// Sites from the language model's input on.
+    pub(super) fn language_sites(&self) -> Vec<SiteSpec> {
+        self.language.sites()
     }
 
     /// The run of image tokens in one item's prompt.
@@ -168,19 +215,13 @@ impl VisionLanguage for QwenVl {
     }
 
     fn sites(&self) -> Vec<SiteSpec> {
-        let QwenVlConfig { vision, text, .. } = &self.config;
-        let mut sites = self.tower.sites();
-        sites.push(SiteSpec {
-            site: Site::VisionOut,
-            shape: format!("[batch, patches, {}]", vision.width),
-            meaning: "exactly what enters the merger: patches row by row, before they are joined into tokens",
-        });
+        let mut sites = self.tower_sites();
         sites.push(SiteSpec {
             site: Site::ProjectorOut,
-            shape: format!("[batch, image tokens, {}]", text.width),
+            shape: format!("[batch, image tokens, {}]", self.config.text.width),
             meaning: "image tokens in the language model's space, row by row, frame group after frame group",
         });
-        sites.extend(self.language.sites());
+        sites.extend(self.language_sites());
         sites
     }
 
@@ -199,9 +240,8 @@ impl VisionLanguage for QwenVl {
     }
 
     fn encode(&self, inputs: &Inputs, hooks: &mut Hooks<'_>) -> Result<Tensor<3>> {
-        let grid = self.tower.grid(&inputs.pixels)?;
-        let patches = self.tower.forward_from(0, self.tower.embed(inputs.pixels.clone())?, grid, hooks)?;
-        self.project(patches, grid, hooks)
+        let tokens = self.merged(inputs, hooks)?;
+        hooks.tokens(Site::ProjectorOut, tokens)
     }
 
     fn encode_from(
@@ -211,9 +251,8 @@ impl VisionLanguage for QwenVl {
         state: &dyn Fn(usize) -> Result<Tensor<3>>,
         hooks: &mut Hooks<'_>,
     ) -> Result<Tensor<3>> {
-        let grid = self.tower.grid(&inputs.pixels)?;
-        let patches = self.tower.forward_from(slot, state(slot)?, grid, hooks)?;
-        self.project(patches, grid, hooks)
+        let tokens = self.merged_from(inputs, slot, state(slot)?, hooks)?;
+        hooks.tokens(Site::ProjectorOut, tokens)
     }
 
     fn encoder_slots(&self) -> Vec<usize> {

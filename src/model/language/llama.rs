@@ -14,7 +14,7 @@ use super::{LlamaConfig, Position, Sight, Stream};
 use crate::error::Result;
 use crate::model::checkpoint::{Builder, Role};
 use crate::model::hook::Hooks;
-use crate::model::layers::{Attention, AttentionShape, GatedMlp, HeadNorms, Mask, Rotary, Tap, Wheels};
+use crate::model::layers::{Attention, AttentionShape, GatedMlp, HeadNorms, Mask, Norm, Rotary, Tap, Wheels};
 use crate::model::site::{Site, SiteSpec};
 
 #[derive(Module, Debug)]
@@ -48,8 +48,8 @@ impl Block {
         let norms = match style.norms {
             Norms::Two => None,
             Norms::FourAndHeads => Some(HeadNorms {
-                q: attention.rms_norm("q_norm", head_dim, epsilon, style.gain)?,
-                k: attention.rms_norm("k_norm", head_dim, epsilon, style.gain)?,
+                q: Norm::Rms(attention.rms_norm("q_norm", head_dim, epsilon, style.gain)?),
+                k: Norm::Rms(attention.rms_norm("k_norm", head_dim, epsilon, style.gain)?),
             }),
         };
         let attention = Attention { q, k, v, o, norms, shape };
@@ -220,6 +220,12 @@ impl Llama {
         Stream { residual: self.embed(ids), sight, near, lengths: vec![1; batch], past: Vec::new() }
     }
 
+    /// The stream of text tokens `[batch, tokens]` with positions and mask of the caller's choosing.
+    pub fn text(&self, ids: Tensor<2, Int>, positions: &[usize], mask: Mask, lengths: Vec<usize>) -> Stream {
+        let sight = Sight { rotary: self.rotary(positions), mask };
+        Stream { residual: self.embed(ids), sight, near: None, lengths, past: Vec::new() }
+    }
+
     /// The angles of positions that all items share.
     pub fn rotary(&self, positions: &[usize]) -> Rotary {
         Rotary::new(positions, &self.wheels(), &self.device())
@@ -246,8 +252,9 @@ impl Llama {
         let mut tap = Tap {
             hooks,
             scores: Some(Site::LmScores(layer)),
-            weights: Site::LmAttn(layer),
+            weights: Some(Site::LmAttn(layer)),
             heads: Some(layer),
+            across: None,
             lengths: &*lengths,
         };
         let after = |norm: &Option<RmsNorm>, added: Tensor<3>| match norm {

@@ -1,10 +1,10 @@
 //! Multi-head attention with grouped key/value heads: fused where nobody looks, explicit for the rows that are asked for.
 
 use burn::module::Module;
-use burn::nn::{Linear, RmsNorm};
+use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
-use super::{Rotary, Windows};
+use super::{Across, Norm, Rotary, Windows};
 use crate::error::Result;
 use crate::model::hook::{Effect, Hooks};
 use crate::model::site::Site;
@@ -55,10 +55,12 @@ pub struct Tap<'t, 'h> {
     pub hooks: &'t mut Hooks<'h>,
     /// Before mask and softmax; not offered by every tower.
     pub scores: Option<Site>,
-    /// After softmax.
-    pub weights: Site,
+    /// After softmax; not offered by every tower.
+    pub weights: Option<Site>,
     /// The layer whose heads can be visited one by one; not offered by every tower.
     pub heads: Option<usize>,
+    /// What queries look at by frames; of layers that see several.
+    pub across: Option<Across>,
     pub lengths: &'t [usize],
 }
 
@@ -108,8 +110,8 @@ impl KeyValue {
 /// Norms of every head's queries and keys, before they are turned.
 #[derive(Module, Debug)]
 pub struct HeadNorms {
-    pub(crate) q: RmsNorm,
-    pub(crate) k: RmsNorm,
+    pub(crate) q: Norm,
+    pub(crate) k: Norm,
 }
 
 /// `o(softmax(scale q k^T) v)`.
@@ -150,6 +152,9 @@ impl Attention {
             }
         };
         let (key, value) = (self.share(known.key), self.share(known.value));
+        if let Some(across) = tap.across {
+            across.visit(&query, &key, self.shape.scale, tap.hooks)?;
+        }
         let context = self.attend(query, key, value, mask, tap)?;
         let context = self.visit_heads(context, tap)?;
         let [batch, _, tokens, _] = context.dims();
@@ -198,7 +203,7 @@ impl Attention {
     ) -> Result<Tensor<4>> {
         let scale = self.shape.scale;
         let fused = fused([query.clone(), key.clone(), value.clone()], mask, scale);
-        let sites: Vec<Site> = tap.scores.into_iter().chain([tap.weights]).collect();
+        let sites: Vec<Site> = tap.scores.into_iter().chain(tap.weights).collect();
         let Some(rows) = tap.hooks.rows(&sites, tap.lengths) else { return Ok(fused) };
 
         let [[batch, _, keys, _], [_, _, queries, _]] = [key.dims(), query.dims()];
@@ -220,7 +225,10 @@ impl Attention {
             scores = scores.mask_fill(hidden.expand(shape), f32::NEG_INFINITY);
         }
         let weights = activation::softmax(scores, 3);
-        let (weights, rewritten) = tap.hooks.attention(tap.weights, &rows, tap.lengths, weights)?;
+        let (weights, rewritten) = match tap.weights {
+            Some(site) => tap.hooks.attention(site, &rows, tap.lengths, weights)?,
+            None => (weights, Effect::Reads),
+        };
         if effect == Effect::Rewrites || rewritten == Effect::Rewrites {
             return Ok(rows.put(fused, weights.matmul(value)));
         }

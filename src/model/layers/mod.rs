@@ -1,5 +1,6 @@
 //! What every family is built of, written once.
 
+mod across;
 mod activation;
 mod attention;
 mod mlp;
@@ -7,6 +8,7 @@ mod norm;
 mod rotary;
 mod windows;
 
+pub use across::Across;
 pub use activation::Activation;
 pub use attention::{Attention, AttentionShape, HeadNorms, KeyValue, Mask, Tap, fewest_queries};
 pub use mlp::{FeedForward, GatedMlp, Mlp};

@@ -41,8 +41,8 @@ impl Norm {
         })
     }
 
-    /// `[batch, tokens, width]` to the same.
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+    /// `[.., width]` to the same.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Layer(norm) => norm.forward(x),
             Self::Rms(norm) => norm.forward(x),

@@ -6,6 +6,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wheels {
     wheels: Vec<(usize, f32)>,
+    /// Equal parts of a head that are turned each for itself; the wheels of one part follow those of the one before.
+    parts: usize,
 }
 
 impl Wheels {
@@ -19,7 +21,7 @@ impl Wheels {
     pub fn sections(head_dim: usize, theta: f32, lengths: &[usize], axes: usize) -> Self {
         let axis = lengths.iter().enumerate().flat_map(|(run, &length)| std::iter::repeat_n(run % axes, length));
         let frequency = (0..head_dim / 2).map(|i| frequency(theta, 2.0 * i as f32 / head_dim as f32));
-        Self { wheels: axis.zip(frequency).collect() }
+        Self { wheels: axis.zip(frequency).collect(), parts: 1 }
     }
 
     /// Two coordinates, row and column: the first half of the pairs turns with the row, the second with the column, with
@@ -27,7 +29,13 @@ impl Wheels {
     pub fn plane(head_dim: usize, theta: f32) -> Self {
         let half = head_dim / 2;
         let along = |axis| (0..half / 2).map(move |i| (axis, frequency(theta, 2.0 * i as f32 / half as f32)));
-        Self { wheels: along(0).chain(along(1)).collect() }
+        Self { wheels: along(0).chain(along(1)).collect(), parts: 1 }
+    }
+
+    /// The same wheels, but each coordinate has a half of the head to itself: in it, dimension `i` turns with `i + d/4`.
+    /// VGGT (Wang et al. 2025, arXiv 2503.11651).
+    pub fn plane_by_halves(head_dim: usize, theta: f32) -> Self {
+        Self { parts: 2, ..Self::plane(head_dim, theta) }
     }
 
     /// All frequencies divided by `factor`: positions stretched to a longer context.
@@ -47,6 +55,8 @@ fn frequency(theta: f32, exponent: f32) -> f32 {
 pub struct Rotary {
     cos: Tensor<4>,
     sin: Tensor<4>,
+    /// As in [`Wheels`].
+    parts: usize,
 }
 
 impl Rotary {
@@ -61,6 +71,7 @@ impl Rotary {
     pub fn at<const AXES: usize>(positions: &[Vec<[usize; AXES]>], wheels: &Wheels, device: &Device) -> Self {
         let tokens = positions.first().map_or(0, Vec::len);
         let turns = &wheels.wheels;
+        let each = (turns.len() / wheels.parts).max(1);
         let table = |turn: fn(f32) -> f32| {
             let angle = |position: &[usize; AXES], (axis, per_unit): &(usize, f32)| {
                 turn(position[(*axis).min(AXES - 1)] as f32 * per_unit)
@@ -68,18 +79,26 @@ impl Rotary {
             let values: Vec<f32> = positions
                 .iter()
                 .flatten()
-                .flat_map(|position| turns.iter().chain(turns).map(move |wheel| angle(position, wheel)))
+                .flat_map(|position| {
+                    let part = move |part: &'_ [(usize, f32)]| -> Vec<f32> {
+                        part.iter().chain(part).map(|wheel| angle(position, wheel)).collect()
+                    };
+                    turns.chunks(each).flat_map(part)
+                })
                 .collect();
             Tensor::from_data(TensorData::new(values, [positions.len(), 1, tokens, 2 * turns.len()]), device)
         };
-        Self { cos: table(f32::cos), sin: table(f32::sin) }
+        Self { cos: table(f32::cos), sin: table(f32::sin), parts: wheels.parts }
     }
 
     /// The angles of these items of the batch; angles that all items share stay as they are.
     pub fn select(&self, rows: &Tensor<1, Int>) -> Self {
         match self.cos.dims() {
             [1, ..] => self.clone(),
-            _ => Self { cos: self.cos.clone().select(0, rows.clone()), sin: self.sin.clone().select(0, rows.clone()) },
+            _ => {
+                let pick = |x: &Tensor<4>| x.clone().select(0, rows.clone());
+                Self { cos: pick(&self.cos), sin: pick(&self.sin), parts: self.parts }
+            }
         }
     }
 
@@ -89,22 +108,22 @@ impl Rotary {
             let [_, _, tokens, _] = x.dims();
             x.clone().narrow(2, start, tokens - start)
         };
-        Self { cos: tail(&self.cos), sin: tail(&self.sin) }
+        Self { cos: tail(&self.cos), sin: tail(&self.sin), parts: self.parts }
     }
 
     /// The angles of one position, for `times` tokens that all stand there.
     pub fn repeated(&self, position: usize, times: usize) -> Self {
         let repeat = |x: &Tensor<4>| x.clone().narrow(2, position, 1).repeat_dim(2, times);
-        Self { cos: repeat(&self.cos), sin: repeat(&self.sin) }
+        Self { cos: repeat(&self.cos), sin: repeat(&self.sin), parts: self.parts }
     }
 
     /// Turns queries or keys, `[batch, heads, tokens, head_dim]`.
     pub fn turn(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, _, _, head_dim] = x.dims();
-        let half = head_dim / 2;
-        let left = x.clone().narrow(3, 0, half);
-        let right = x.clone().narrow(3, half, half);
-        x * self.cos.clone() + Tensor::cat(vec![right.neg(), left], 3) * self.sin.clone()
+        let half = head_dim / self.parts / 2;
+        let piece = |n: usize| x.clone().narrow(3, n * half, half);
+        let turned = (0..self.parts).flat_map(|part| [piece(2 * part + 1).neg(), piece(2 * part)]).collect();
+        x.clone() * self.cos.clone() + Tensor::cat(turned, 3) * self.sin.clone()
     }
 }
 

@@ -236,7 +236,8 @@ impl QwenTower {
         let lengths = vec![tokens; batch];
         let mut residual = hooks.tokens(Site::VisionResid(from), residual)?;
         for (i, block) in self.blocks.iter().enumerate().skip(from) {
-            let mut tap = Tap { hooks, scores: None, weights: Site::VisionAttn(i), heads: None, lengths: &lengths };
+            let weights = Some(Site::VisionAttn(i));
+            let mut tap = Tap { hooks, scores: None, weights, heads: None, across: None, lengths: &lengths };
             let normed = block.norm1.forward(residual.clone());
             residual = residual + block.attention.forward(normed, Some(&rotary), masks.of(i), None, &mut tap)?;
             residual = residual.clone() + block.mlp.forward(block.norm2.forward(residual));

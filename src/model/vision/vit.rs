@@ -150,7 +150,8 @@ impl VitTower {
         let [batch, tokens, _] = residual.dims();
         let (lengths, mask) = (vec![tokens; batch], self.by_view(tokens, &residual));
         for (i, block) in self.blocks.iter().enumerate().take(last.unwrap_or(0)).skip(from) {
-            let mut tap = Tap { hooks, scores: None, weights: Site::VisionAttn(i), heads: None, lengths: &lengths };
+            let weights = Some(Site::VisionAttn(i));
+            let mut tap = Tap { hooks, scores: None, weights, heads: None, across: None, lengths: &lengths };
             residual = block.forward(residual, &mask, &mut tap)?;
             residual = hooks.tokens(Site::VisionResid(i + 1), residual)?;
             if wanted(&(i + 1)) {

@@ -1,53 +1,40 @@
-//! The Hugging Face folder around the weights: configuration, tokenizer, processor, chat template.
-
-use std::path::Path;
+//! A LLaVA-1.5's folder.
 
 use serde_json::{Value, json};
 
-use super::recipe::Shape;
-use crate::dataset::scenes;
-use crate::error::{Error, Result};
+use super::{File, tokenizer, words};
+use crate::train::recipe::Shape;
 
 const SPECIAL: [&str; 5] = ["<pad>", "<s>", "</s>", "<unk>", "<image>"];
 
 /// LLaVA-1.5's own template.
-const CHAT_TEMPLATE: &str = "{% for message in messages %}{% if message['role'] != 'system' %}\
+pub(super) const CHAT_TEMPLATE: &str = "{% for message in messages %}{% if message['role'] != 'system' %}\
 {{ message['role'].upper() + ': '}}{% endif %}\
 {% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}\
 {% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}\
 {% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}";
 
-/// Writes everything but the weights.
-pub fn write(folder: &Path, shape: &Shape) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
-    let words = words();
-    for (name, value) in [
+/// Every JSON file.
+pub(super) fn files(shape: &Shape, vocabulary: &[String]) -> Vec<File> {
+    let words = words(&SPECIAL, vocabulary);
+    let begin = json!({
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                 {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}
+    });
+    vec![
         ("config.json", config(shape, words.len())),
-        ("tokenizer.json", tokenizer(&words)),
+        ("tokenizer.json", tokenizer(&SPECIAL, "<unk>", &words, begin)),
         ("tokenizer_config.json", tokenizer_config()),
         ("processor_config.json", processor(shape)),
         ("preprocessor_config.json", preprocessor(shape)),
         ("generation_config.json", json!({"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0})),
-    ] {
-        let text = serde_json::to_string_pretty(&value)
-            .map_err(|error| Error::data(format!("{name} cannot be written: {error}")))?;
-        write_file(&folder.join(name), &(text + "\n"))?;
-    }
-    write_file(&folder.join("chat_template.jinja"), CHAT_TEMPLATE)
+    ]
 }
 
-fn write_file(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|source| Error::io("write", path, source))
-}
-
-/// Every token, in the order of the ids.
-fn words() -> Vec<String> {
-    let special = SPECIAL.map(str::to_owned);
-    let known = scenes::vocabulary().into_iter().filter(|word| !word.trim().is_empty() && word != "<image>");
-    special.into_iter().chain(known).collect()
-}
-
-pub(super) fn config(shape: &Shape, vocabulary: usize) -> Value {
+fn config(shape: &Shape, vocabulary: usize) -> Value {
     let side = shape.image / shape.patch;
     json!({
         "architectures": ["LlavaForConditionalGeneration"],
@@ -74,33 +61,6 @@ pub(super) fn config(shape: &Shape, vocabulary: usize) -> Value {
         },
         "vision_feature_layer": -2,
         "vision_feature_select_strategy": "default"
-    })
-}
-
-/// One token a word or punctuation mark.
-fn tokenizer(words: &[String]) -> Value {
-    let vocabulary: serde_json::Map<String, Value> =
-        words.iter().enumerate().map(|(id, word)| (word.clone(), Value::from(id))).collect();
-    let added: Vec<Value> = SPECIAL
-        .iter()
-        .enumerate()
-        .map(|(id, content)| {
-            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
-                   "normalized": false, "special": true})
-        })
-        .collect();
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
-        "pre_tokenizer": {"type": "Whitespace"},
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-            "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-                     {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}
-        },
-        "decoder": null,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"}
     })
 }
 
