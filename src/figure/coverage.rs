@@ -55,3 +55,23 @@ pub fn figure(rows: &[coverage::Row], video: &str, frames: usize, chosen: usize)
 fn pen(method: Method) -> Pen {
     Pen::solid(if method == Method::SpaceAware { BLUE } else { ORANGE }, WIDTH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caption_tells_both_shares_at_the_chosen_number() {
+        let row = |frames, method, covered| coverage::Row { frames, method, covered, total: 200 };
+        let rows = [
+            row(1, Method::SpaceAware, 100),
+            row(2, Method::SpaceAware, 160),
+            row(1, Method::Uniform, 80),
+            row(2, Method::Uniform, 120),
+            row(3, Method::Uniform, 150),
+        ];
+        let figure = figure(&rows, "room", 9, 3);
+        assert!(figure.caption.contains("With 3 frames (marks): 80.0 % and 75.0 %"), "{}", figure.caption);
+        figure.save(&tempfile::tempdir().unwrap().path().join("coverage.svg")).unwrap();
+    }
+}

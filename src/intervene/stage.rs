@@ -84,6 +84,16 @@ struct Open {
 
 impl Open {
     fn of(stage: &Stage) -> Result<Self> {
+        // What an intervention moves is which option is answered.
+        if let Some(item) = stage.dataset().items().iter().find(|item| item.options.is_empty()) {
+            return Err(Error::usage(format!(
+                "item `{}` has no options: nothing is intervened on free answers",
+                item.id
+            ))
+            .with_help(
+                "name a dataset with options in each `[[intervene]]`, or leave such datasets out of the study",
+            ));
+        }
         let (folder, computing) = stage.checkpoint();
         Ok(Self { processor: Processor::open(folder)?, model: families::open(folder, &computing.open()?)? })
     }
