@@ -271,7 +271,7 @@ mod tests {
             image: format!("video-{n}"),
             relation: "left",
             familiarity: "familiar",
-            correct: n % 2 == 0,
+            correct: n.is_multiple_of(2),
             boxes: Vec::new(),
         };
         let items: Vec<PlantedItem> = (0..tokens.len()).map(item).collect();

@@ -131,7 +131,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let frame = planted(place.path());
         save(&place.path().join("frames/cross_frame.parquet"), frame);
-        super::super::run(place.path(), &Params { bootstrap: 200, permutations: 40, draws: 40, ..Params::default() }).unwrap();
+        super::super::run(place.path(), &Params { bootstrap: 200, permutations: 40, draws: 40, ..Params::default() })
+            .unwrap();
         let table = load(&place.path().join("tables/cross_frame.parquet"));
         assert_eq!(table.height(), 1 + 4);
         let numbers = |name: &str| -> Vec<f64> {
@@ -159,7 +160,9 @@ mod tests {
         says(whole.head(Some(7)), "item `item-001`, layer 1, mean over heads: 3 of 4 pairs");
         says(whole.vstack(&whole.head(Some(1))).unwrap(), "frames 0 and 0 are there twice");
         let mut broken = whole;
-        broken.replace("share", Column::new("share".into(), [vec![0.2f32], MAPS.concat()[1..].to_vec()].concat())).unwrap();
+        broken
+            .replace("share", Column::new("share".into(), [vec![0.2f32], MAPS.concat()[1..].to_vec()].concat()))
+            .unwrap();
         says(broken, "query frame 0 are no attention");
     }
 }

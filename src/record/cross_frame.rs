@@ -89,11 +89,10 @@ mod tests {
         // Two heads of two frames: one looks at its own frame alone, one at both alike.
         let video = [1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5];
         let all = maps(3, &video, 2, Heads::All);
-        assert_eq!(all.iter().map(|map| (map.layer, map.head, map.frames)).collect::<Vec<_>>(), [
-            (3, -1, 2),
-            (3, 0, 2),
-            (3, 1, 2)
-        ]);
+        assert_eq!(
+            all.iter().map(|map| (map.layer, map.head, map.frames)).collect::<Vec<_>>(),
+            [(3, -1, 2), (3, 0, 2), (3, 1, 2)]
+        );
         assert_eq!(all[0].shares, [0.75, 0.25, 0.25, 0.75]);
         assert_eq!(all[1].shares, video[..4]);
         assert_eq!(maps(3, &video, 2, Heads::Mean).len(), 1);
@@ -105,7 +104,10 @@ mod tests {
         let asked = |pattern: &str| vec![SitePattern::try_from(pattern.to_owned()).unwrap()];
         let without = [spec(Site::VisionOut), spec(Site::LmResid(0))];
         let error = sites_of(&asked("spatial.*.global.frames"), &without).unwrap_err();
-        assert!(error.to_string().contains("no spatial encoder") && error.help().unwrap().contains("--model"), "{error}");
+        assert!(
+            error.to_string().contains("no spatial encoder") && error.help().unwrap().contains("--model"),
+            "{error}"
+        );
         assert_eq!(sites_of(&[], &without).unwrap(), []);
         let with = [spec(Site::SpatialFrames(0)), spec(Site::SpatialGlobal(0))];
         assert_eq!(sites_of(&asked("spatial.*.global.frames"), &with).unwrap(), [Site::SpatialFrames(0)]);

@@ -118,8 +118,7 @@ impl Live {
 
     /// One item of a dataset, ready for the model.
     pub(super) fn prepare(&self, item: &Item, dataset: &dyn Dataset, images: &Images) -> Result<Ready> {
-        let once_an_image =
-            !self.cross_frame.is_empty() || self.asked.iter().any(|asked| asked.spot.is_image_only());
+        let once_an_image = !self.cross_frame.is_empty() || self.asked.iter().any(|asked| asked.spot.is_image_only());
         let view = |counterpart: Counterpart| -> Result<Option<View>> {
             let changed = dataset.counterpart_frames(item, counterpart, self.recording.seed)?;
             let Some((changed, frames)) = changed else { return Ok(None) };

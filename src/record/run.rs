@@ -258,7 +258,10 @@ mod tests {
     fn plan(items: usize) -> Plan {
         let frame = |spot, width, dtype| HiddenFrame { spot, width, dtype, rows: items };
         let hidden = vec![frame(SPOTS[0], 3, Precision::F16), frame(SPOTS[1], 5, Precision::F32)];
-        Plan { shard: 8, ..Plan::new(items, 4, 2, ItemSize { attention_rows: 6, patches: 4, cross_frame_rows: 1 }, hidden) }
+        Plan {
+            shard: 8,
+            ..Plan::new(items, 4, 2, ItemSize { attention_rows: 6, patches: 4, cross_frame_rows: 1 }, hidden)
+        }
     }
 
     fn folder(root: &Path) -> RunFolder {

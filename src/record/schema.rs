@@ -159,8 +159,8 @@ fn cross_frame(recorded: &[Recorded]) -> PolarsResult<DataFrame> {
     };
     let columns = vec![
         Column::new("item".into(), cells().map(|(item, ..)| item).collect::<Vec<_>>()),
-        number("layer", &|map, ..| map.layer),
-        number("head", &|map, ..| map.head),
+        number("layer", &|map, _, _| map.layer),
+        number("head", &|map, _, _| map.head),
         number("query_frame", &|_, query, _| query as i16),
         number("key_frame", &|_, _, key| key as i16),
         Column::new("share".into(), maps.iter().flat_map(|(_, map)| map.shares.iter().copied()).collect::<Vec<f32>>()),

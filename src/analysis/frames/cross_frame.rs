@@ -49,7 +49,9 @@ impl CrossFrame {
             let at = [queries[row], keys[row]];
             if all.entry((item, cell)).or_default().insert(at, shares[row]).is_some() {
                 let [query, key] = at;
-                return Err(frame.error(format!("item `{}`, {cell}: frames {query} and {key} are there twice", ids[row])));
+                return Err(
+                    frame.error(format!("item `{}`, {cell}: frames {query} and {key} are there twice", ids[row]))
+                );
             }
         }
         let map = |((item, cell), shares): ((usize, Cell), BTreeMap<[usize; 2], f64>)| {

@@ -31,7 +31,8 @@ pub fn figure(rows: &[Between]) -> Result<Figure, Undrawn> {
     layers.dedup();
     let shown = evenly(&layers);
     let highest = rows.iter().filter(|row| row.head == MEAN_HEAD && row.pair.is_some()).filter_map(|row| row.value);
-    let scale = Axis::from_zero("% of a frame’s attention", highest.map(|of| of.value).fold(0.0, f64::max), Unit::Percent);
+    let scale =
+        Axis::from_zero("% of a frame’s attention", highest.map(|of| of.value).fold(0.0, f64::max), Unit::Percent);
     let maps = shown.iter().map(|layer| map(&rows, *layer, frames, &scale)).collect();
     let mut all = Row::grid(3, HEIGHT, maps);
     all.extend(Row::grid(1, HEIGHT, vec![leaving(&rows, &layers)]));
@@ -71,8 +72,7 @@ fn map(rows: &[&Between], layer: i64, frames: i64, scale: &Axis) -> Panel {
         tick.label = (frames - 1 - tick.at as i64).to_string();
     }
     let x = Axis::counting("to frame", 0, frames - 1);
-    let body =
-        Heatmap { x, y, scale: scale.clone(), colors: VIRIDIS, cells, labels: Vec::new(), frames: Vec::new() };
+    let body = Heatmap { x, y, scale: scale.clone(), colors: VIRIDIS, cells, labels: Vec::new(), frames: Vec::new() };
     Panel::new(format!("Block {layer}"), "", body)
 }
 

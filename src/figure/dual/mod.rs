@@ -20,8 +20,8 @@ use super::effect::rows::Measured;
 /// Sites at which either addend, or the sum of both, is rewritten.
 pub const SITES: [&str; 3] = ["connector.2d", "connector.3d", "projector.out"];
 
-/// The ablations of addends: designs that rewrite at least one of them, and their rows.
-pub fn is_of_addends(row: &Measured, rows: &[Measured]) -> bool {
+/// Whether a row is about an ablation of addends: its design rewrites at least one of them.
+pub fn is_of_addends(row: &Measured, rows: &[&Measured]) -> bool {
     let addend = |other: &Measured| other.site == SITES[0] || other.site == SITES[1];
     row.kind == "ablate" && rows.iter().any(|other| other.design == row.design && addend(other))
 }

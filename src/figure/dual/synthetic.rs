@@ -27,7 +27,10 @@ pub fn addends() -> Vec<Addend> {
             row(group, states, "cosine", if states == "as_is" { 0.3 } else { -0.1 }, around(0.02)),
         ]
     };
-    ["background", "image", "objects"].into_iter().flat_map(|g| ["as_is", "centred"].map(|s| of(g, s)).concat()).collect()
+    ["background", "image", "objects"]
+        .into_iter()
+        .flat_map(|g| ["as_is", "centred"].map(|s| of(g, s)).concat())
+        .collect()
 }
 
 /// Two heads; more leaves the own frame the deeper.
@@ -36,7 +39,8 @@ pub fn between(layers: i64, frames: i64) -> Vec<Between> {
     for layer in 0..layers {
         for head in -1..2 {
             let leaving = 0.3 + 0.6 * (layer + 1) as f64 / layers as f64;
-            let row = |pair, value, uniform| Between { layer, head, frames, pair, value, uniform: Some(uniform), n: 60 };
+            let row =
+                |pair, value, uniform| Between { layer, head, frames, pair, value, uniform: Some(uniform), n: 60 };
             let each = 1.0 / frames as f64;
             rows.push(row(None, around(leaving), 1.0 - each));
             for (query, key) in (0..frames).flat_map(|query| (0..frames).map(move |key| (query, key))) {
@@ -64,12 +68,18 @@ pub fn moments(layers: i64, moments: i64) -> Vec<Moment> {
 
 /// Zeros and another video's, at both addends and the sum.
 pub fn ablated() -> Vec<Measured> {
-    let kinds = ["all", "relation=direction", "relation=bearing", "relation=distance", "relation=count", "relation=order"];
+    let kinds =
+        ["all", "relation=direction", "relation=bearing", "relation=distance", "relation=count", "relation=order"];
     let mut rows = Vec::new();
     for arm in ["zero", "resample"] {
         for (site, accuracy) in [("connector.2d", 0.45), ("connector.3d", 0.6), ("projector.out", 0.35)] {
             for stratum in kinds {
-                let measured = [("accuracy", accuracy), ("accuracy_before", 0.7), ("above_chance", accuracy - 0.4), ("net", accuracy - 0.7)];
+                let measured = [
+                    ("accuracy", accuracy),
+                    ("accuracy_before", 0.7),
+                    ("above_chance", accuracy - 0.4),
+                    ("net", accuracy - 0.7),
+                ];
                 rows.extend(measured.map(|(measure, value)| Measured {
                     design: "addends".into(),
                     kind: "ablate".into(),

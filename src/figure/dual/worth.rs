@@ -2,7 +2,7 @@
 
 use super::super::axis::{Axis, Unit};
 use super::super::effect::rows::Measured;
-use super::super::effect::wording::{arm, estimate};
+use super::super::effect::wording::estimate;
 use super::super::page::{Figure, Key, Look, Panel, Row};
 use super::super::panels::bars::{Bar, Bars};
 use super::super::table::Estimate;
@@ -21,7 +21,7 @@ const WITHOUT: [(&str, Color); 3] =
 
 /// A panel a replacement: all questions, then each kind.
 pub fn figure(rows: &[Measured]) -> Result<Figure, Undrawn> {
-    let rows: Vec<&Measured> = rows.iter().filter(|row| row.control == "none" && is_of_addends(row, rows)).collect();
+    let rows = of_addends(rows);
     let accuracy: Vec<&Measured> = rows.iter().copied().filter(|row| row.measure == "accuracy").collect();
     if accuracy.is_empty() {
         return Err(Undrawn::new(NAME, TITLE, "neither addend was ablated"));
@@ -50,6 +50,13 @@ pub fn figure(rows: &[Measured]) -> Result<Figure, Undrawn> {
         keys,
         rows: Row::grid(1, HEIGHT, panels),
     })
+}
+
+/// The rows that are about addends, not their controls.
+pub fn of_addends(rows: &[Measured]) -> Vec<&Measured> {
+    let all: Vec<&Measured> = rows.iter().collect();
+    let own = all.iter().filter(|row| row.control == "none" && is_of_addends(row, &all));
+    own.copied().collect()
 }
 
 /// All questions, then kinds in the order of the table.
@@ -94,7 +101,34 @@ fn panel(rows: &[&Measured], arm_name: &str) -> Panel {
         bars,
         references: Vec::new(),
     };
-    Panel::new(format!("Replaced by: {}", arm(arm_name)), "", body)
+    Panel::new(format!("The addend {}", replaced(arm_name)), "", body)
+}
+
+/// What stands in an addend's place.
+pub fn replaced(arm: &str) -> String {
+    match arm {
+        "zero" => "set to zero".into(),
+        "mean_global" => "replaced by the mean token of all videos".into(),
+        "mean_cell" => "replaced by the mean of its patch over all videos".into(),
+        "resample" => "replaced by another video’s".into(),
+        "noise" => "replaced by noise".into(),
+        other => format!("replaced: {}", other.replace('_', " ")),
+    }
+}
+
+/// Whether the answers need the image encoder's and the spatial encoder's addend: over all questions, accuracy falls with its
+/// whole interval in every replacement that leaves tokens like those the model knows (all but zeros). None where one was
+/// not ablated so.
+pub fn needed(rows: &[&Measured]) -> Option<[bool; 2]> {
+    let of = |site: &str| -> Option<bool> {
+        let net = rows.iter().filter(|row| row.measure == "net" && row.stratum == "all" && row.arm != "zero");
+        let falls: Vec<bool> = net
+            .filter(|row| row.site == site && row.group == "image")
+            .map(|row| row.value.and_then(|of| of.interval).is_some_and(|(_, high)| high < 0.0))
+            .collect();
+        (!falls.is_empty()).then(|| falls.into_iter().all(|falls| falls))
+    };
+    Some([of(SITES[0])?, of(SITES[1])?])
 }
 
 /// The change over all questions and its p, for each addend; by another video's where that was tried, else by the first.
@@ -110,7 +144,7 @@ pub fn sentences(rows: &[&Measured]) -> Vec<String> {
             p if p < 0.001 => ", McNemar p < 0.001".to_owned(),
             p => format!(", McNemar p = {p:.3}"),
         });
-        Some(format!("Accuracy changes by {} {without} ({}{p}).", estimate(row.value?), arm(main)))
+        Some(format!("Accuracy changes by {} {without} ({}{p}).", estimate(row.value?), replaced(main)))
     };
     SITES.iter().zip(WITHOUT).filter_map(said).collect()
 }
@@ -129,6 +163,7 @@ mod tests {
         texts_stand_apart(&figure.canvas(Surround::Captioned), NAME);
         files_are_sound(&figure, tempfile::tempdir().unwrap().path());
         assert_eq!(figure.rows.len(), 2);
+        assert_eq!(needed(&of_addends(&synthetic::ablated())), Some([true, true]));
     }
 
     #[test]
