@@ -277,7 +277,7 @@ fn quantised_weights_are_named() {
 
 /// A shipped study made small: few units, few draws, units whatever the model says of them. A model of random weights is
 /// right about no pair of images.
-fn small(study: &str, units: usize) -> String {
+pub fn small(study: &str, units: usize) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses").join(study).with_extension("toml");
     let lines = std::fs::read_to_string(path).unwrap();
     let small = lines.lines().filter(|line| !line.starts_with("directions = ")).map(|line| {

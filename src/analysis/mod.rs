@@ -5,6 +5,7 @@
 //! formula, the columns it reads and writes, the controls and the paper it follows. To add one: write the file, then add
 //! its line to [`ANALYSES`].
 
+pub mod addends;
 pub mod adjusted;
 pub mod alignment;
 pub mod answers;
@@ -12,6 +13,7 @@ pub mod attention_share;
 pub mod benchmark;
 mod condition;
 pub mod coverage;
+pub mod cross_frame;
 pub mod decoded;
 pub mod effects;
 pub mod frames;
@@ -19,6 +21,7 @@ pub mod gallery;
 pub mod golden;
 pub mod headline;
 pub mod lens;
+pub mod moments;
 mod params;
 #[cfg(test)]
 mod planted;
@@ -134,6 +137,15 @@ pub fn run<'a>(run_dir: &Path, asked: impl Into<Asked<'a>>) -> Result<Vec<PathBu
     }
     if benchmark::applies(&frames) {
         written.extend(benchmark::run(&frames, params, &run_dir.join("tables"))?);
+    }
+    if addends::applies(&frames) {
+        written.extend(addends::run(&frames, params, &run_dir.join("tables"))?);
+    }
+    if frames.cross_frame {
+        written.extend(cross_frame::run(&frames, params, &run_dir.join("tables"))?);
+    }
+    if moments::applies(&frames) {
+        written.extend(moments::run(&frames, params, &run_dir.join("tables"))?);
     }
     if frames.effects {
         written.extend(effects::run(&frames, params, &run_dir.join("tables"))?);

@@ -38,6 +38,6 @@ pub(super) fn draw(folder: &RunFolder) -> Result<()> {
     let pictures = Pictures::of(folder).map_err(|error| {
         eprintln!("note: {error}; the gallery draws the grid alone");
     });
-    report::write(folder.root(), &|shown| pictures.as_ref().ok()?.get(&shown.choice.item))?;
+    report::write(folder.root(), &|shown| pictures.as_ref().ok()?.get(&shown.choice.item, shown.geometry))?;
     Ok(())
 }

@@ -186,7 +186,7 @@ struct FrameSize {
 impl FrameSize {
     fn of(plan: &Plan, frame: Frame) -> Self {
         let (width, dtype) = match frame {
-            Frame::Items => (None, None),
+            Frame::Items | Frame::CrossFrame => (None, None),
             Frame::Attention => (Some(plan.size.patches), Some("f32")),
             Frame::Hidden(spot) => {
                 let hidden = plan.hidden.iter().find(|hidden| hidden.spot == spot);

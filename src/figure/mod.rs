@@ -12,6 +12,7 @@
 //! | [`coverage`] | how much of a room so many frames see |
 //! | [`gallery`] | single attention rows on their images |
 //! | [`probe`] | what linear probes read, where, and beside which controls: a figure a file |
+//! | [`dual`] | what each of two encoders adds to image tokens, and what it is worth: a figure a file |
 //! | [`scaling`] | what scaled attention did to the answers: a figure a file |
 //! | [`effect`] | what interventions did to the answers: a figure a file |
 //!
@@ -26,6 +27,7 @@ pub mod benchmark;
 pub mod canvas;
 pub mod correctness;
 pub mod coverage;
+pub mod dual;
 pub mod effect;
 pub mod font;
 pub mod frames;

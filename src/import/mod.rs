@@ -133,7 +133,7 @@ impl Import {
                 Ok(attention) => {
                     let patches = record.grid[0] * record.grid[1];
                     let attention_rows = attention.layers * (1 + attention.heads);
-                    return Ok(ItemSize { attention_rows, patches });
+                    return Ok(ItemSize { attention_rows, patches, ..ItemSize::default() });
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -222,7 +222,16 @@ fn recorded(item: &Item, record: &layout::Record, dump: &Dump, scoring: Scoring,
     }
     rows.sort_by_key(|row| (row.layer, row.head));
     let answer = scoring.answer(item, record)?;
-    Ok(Recorded { dataset: dump.name(), item: item.clone(), geometry, answer, attention: rows, hidden: Vec::new() })
+    Ok(Recorded {
+        dataset: dump.name(),
+        item: item.clone(),
+        geometry,
+        moments: 1,
+        answer,
+        attention: rows,
+        hidden: Vec::new(),
+        cross_frame: Vec::new(),
+    })
 }
 
 #[cfg(test)]

@@ -210,6 +210,7 @@ impl Replay {
             dataset: self.name.clone(),
             item: item.clone(),
             geometry: ImageGeometry::UNKNOWN,
+            moments: 1,
             answer: Answer {
                 text: named,
                 generated: Some(text.to_string()),
@@ -219,6 +220,7 @@ impl Replay {
             },
             attention: Vec::new(),
             hidden: Vec::new(),
+            cross_frame: Vec::new(),
         })
     }
 

@@ -14,7 +14,7 @@ pub struct Grid {
 }
 
 /// One cell of the grid, row 0 at the top, column 0 at the left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Patch {
     pub row: usize,
     pub col: usize,

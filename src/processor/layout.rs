@@ -25,23 +25,26 @@ impl Coverage {
     /// As [`of`](Self::of), of a video of so many groups of frames, which lie one below the other in the geometry. A patch is
     /// covered by what covers it in any of its frames.
     pub fn over(objects: &[Object], geometry: &ImageGeometry, moments: usize) -> Self {
-        let height = f64::from(geometry.image_height) / moments as f64;
-        let shown = |object: &Object| -> Vec<PixelBox> {
-            if moments == 1 || object.by_frame.is_empty() {
-                return object.boxes.clone();
-            }
-            let each = object.by_frame.len().div_ceil(moments);
-            let moved = |(frame, boxes): (usize, &Vec<PixelBox>)| {
-                let down = (frame / each) as f64 * height;
-                let moved = |area: &PixelBox| PixelBox { y1: area.y1 + down, y2: area.y2 + down, ..*area };
-                boxes.iter().map(moved).collect::<Vec<_>>()
-            };
-            object.by_frame.iter().enumerate().flat_map(moved).collect()
-        };
-        let boxes: Vec<Vec<PixelBox>> = objects.iter().map(shown).collect();
+        let boxes: Vec<Vec<PixelBox>> = objects.iter().map(|object| shown(object, geometry, moments)).collect();
         let covered = |boxes: &[_]| (!boxes.is_empty()).then(|| geometry.coverage(boxes));
         Self { objects: boxes.iter().map(|boxes| covered(boxes)).collect(), union: covered(&boxes.concat()) }
     }
+}
+
+/// An object's boxes in a geometry: of a video of so many groups of frames, which lie one below the other, those of all its
+/// frames, each moved down to where its group lies.
+pub fn shown(object: &Object, geometry: &ImageGeometry, moments: usize) -> Vec<PixelBox> {
+    if moments <= 1 || object.by_frame.is_empty() {
+        return object.boxes.clone();
+    }
+    let height = f64::from(geometry.image_height) / moments as f64;
+    let each = object.by_frame.len().div_ceil(moments);
+    let moved = |(frame, boxes): (usize, &Vec<PixelBox>)| {
+        let down = (frame / each) as f64 * height;
+        let moved = |area: &PixelBox| PixelBox { y1: area.y1 + down, y2: area.y2 + down, ..*area };
+        boxes.iter().map(moved).collect::<Vec<_>>()
+    };
+    object.by_frame.iter().enumerate().flat_map(moved).collect()
 }
 
 /// Everything that decides which positions a [`Group`](super::Group) has in one item.

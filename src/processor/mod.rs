@@ -41,7 +41,7 @@ use chat::{ChatTemplate, Medium, Prompt};
 use folder::Json;
 pub use geometry::{Axis, Grid, ImageGeometry, Patch};
 pub use group::{Group, Member, Place};
-pub use layout::{Coverage, Layout};
+pub use layout::{Coverage, Layout, shown};
 use resample::Resampler;
 use tokenizer::TextTokenizer;
 pub use tokens::{OptionTokens, TokenMap, Word};

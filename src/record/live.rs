@@ -5,6 +5,7 @@ use std::path::Path;
 use super::answer::choose;
 use super::asked::{Asked, dimension, hold_against, variants};
 use super::capture::{AttentionCapture, numbers};
+use super::cross_frame::{CrossFrame, sites_of};
 use super::gather::{Gather, Subject};
 use super::images::Images;
 use super::pass::{self, Distinct, Until};
@@ -25,6 +26,10 @@ pub struct Live {
     untrained: Vec<(u64, Box<dyn VisionLanguage>)>,
     recording: Recording,
     attention: Vec<Site>,
+    /// Maps from frames to frames.
+    cross_frame: Vec<Site>,
+    /// Heads of all of them, and their means, as far as they are recorded.
+    cross_frame_maps: usize,
     /// Attention rows of one item.
     attention_rows: usize,
     asked: Vec<Asked>,
@@ -75,6 +80,9 @@ impl Live {
             Heads::Mean => 1,
         };
         let attention_rows = attention.iter().map(rows_at).sum();
+        let cross_frame = sites_of(&recording.cross_frame, &sites);
+        let cross_frame = cross_frame.map_err(|error| text.error_at(&["record", "cross_frame"], error))?;
+        let cross_frame_maps = cross_frame.iter().map(rows_at).sum();
         let variants = variants(&recording.hidden);
         let mut counterparts: Vec<Counterpart> = Vec::new();
         let mut untrained = Vec::new();
@@ -87,7 +95,19 @@ impl Live {
             }
         }
         let recording = recording.clone();
-        Ok(Self { processor, model, untrained, recording, attention, attention_rows, asked, variants, counterparts })
+        Ok(Self {
+            processor,
+            model,
+            untrained,
+            recording,
+            attention,
+            cross_frame,
+            cross_frame_maps,
+            attention_rows,
+            asked,
+            variants,
+            counterparts,
+        })
     }
 
     pub fn asked(&self) -> &[Asked] {
@@ -96,7 +116,7 @@ impl Live {
 
     /// One item of a dataset, ready for the model.
     pub(super) fn prepare(&self, item: &Item, dataset: &dyn Dataset, images: &Images) -> Result<Ready> {
-        let once_an_image = self.asked.iter().any(|asked| asked.spot.is_image_only());
+        let once_an_image = !self.cross_frame.is_empty() || self.asked.iter().any(|asked| asked.spot.is_image_only());
         let view = |counterpart: Counterpart| -> Result<Option<View>> {
             let changed = dataset.counterpart_frames(item, counterpart, self.recording.seed)?;
             let Some((changed, frames)) = changed else { return Ok(None) };
@@ -118,7 +138,9 @@ impl Live {
     /// How much attention an item like this one leaves behind.
     pub fn size_of(&self, ready: &Ready) -> ItemSize {
         let patches = ready.original().map_or(0, |view| view.layout.image.len());
-        ItemSize { attention_rows: self.attention_rows, patches }
+        let frames = ready.original().map_or(0, |view| view.prepared.pixel_shape[0]);
+        let cross_frame_rows = self.cross_frame_maps * frames * frames;
+        ItemSize { attention_rows: self.attention_rows, patches, cross_frame_rows }
     }
 
     /// How many rows an item like this one leaves of a variant at a site, if its image is recorded with it; `None` where it
@@ -163,6 +185,7 @@ impl Live {
         let mut attention = AttentionCapture::new(&self.attention, self.recording.heads, &layout);
         let mut hidden = Gather::new(&self.asked, Variant::ORIGINAL, &subjects);
         hidden.pixels(|number| self.processor.patch_colours(prepared[number]))?;
+        let mut cross_frame = CrossFrame::new(&self.cross_frame, self.recording.heads, &subjects);
         let logits = {
             let mut hooks = Hooks::none();
             if !self.attention.is_empty() {
@@ -171,22 +194,26 @@ impl Live {
             if Until::states_of(Variant::ORIGINAL, &self.asked).is_some() {
                 hooks.push(&mut hidden);
             }
+            if !self.cross_frame.is_empty() {
+                hooks.push(&mut cross_frame);
+            }
             pass::run(self.model.as_ref(), &prepared, &distinct, Until::Readout, &mut hooks)?
         };
         let logits = logits.ok_or_else(|| Error::data("the model gave no logits"))?;
         let [_, vocabulary] = logits.dims();
         let logits = numbers(logits.into_data())?;
-        let kept = attention.rows.into_iter().zip(hidden.blocks);
+        let kept = attention.rows.into_iter().zip(hidden.blocks).zip(cross_frame.maps);
         let per_item = batch.iter().zip(&views).zip(logits.chunks_exact(vocabulary)).zip(kept);
         per_item
-            .map(|((((item, _), View { prepared, .. }), logits), (attention, hidden))| {
+            .map(|((((item, _), View { prepared, .. }), logits), ((attention, hidden), cross_frame))| {
                 if logits.iter().any(|logit| logit.is_nan()) {
                     return Err(Error::data(format!("item `{}`: the model's logits are not numbers", item.id))
                         .with_help("its weights may be broken, or too large for the precision it computes in"));
                 }
                 let answer = choose(item, &prepared.map.options, logits, self.generated(item, prepared)?);
                 let (dataset, geometry) = (source(item), prepared.map.geometry);
-                Ok(Recorded { dataset, item: (*item).clone(), geometry, answer, attention, hidden })
+                let (item, moments) = ((*item).clone(), prepared.map.mosaic.moments);
+                Ok(Recorded { dataset, item, geometry, moments, answer, attention, hidden, cross_frame })
             })
             .collect()
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod asked;
 mod capture;
+mod cross_frame;
 mod frame_file;
 mod gather;
 mod images;
@@ -31,7 +32,7 @@ pub use parts::Parts;
 pub use pictures::Pictures;
 pub use plan::{HiddenFrame, ItemSize, Plan};
 pub use progress::Bar;
-pub use recorded::{Answer, AttentionRow, HiddenBlock, Recorded};
+pub use recorded::{Answer, AttentionRow, FrameMap, HiddenBlock, Recorded};
 pub use run::{BadItems, Job};
 pub use schema::Frame;
 pub use shards::Shards;

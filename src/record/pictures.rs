@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use super::frame_file::read_frame;
-use crate::dataset::{Dataset, Item, image_file};
+use crate::dataset::{Dataset, Item, Medium, image_file};
 use crate::error::{Error, Result};
+use crate::processor::ImageGeometry;
 use crate::study::RunFolder;
 
 /// Where the images of a run come from.
@@ -48,10 +49,17 @@ impl Pictures {
         }
     }
 
-    /// The image of an item, if it can be had.
-    pub fn get(&self, item: &str) -> Option<RgbImage> {
+    /// The image of an item, if it can be had; of a video the strip of film that its geometry is of: the first frame of each
+    /// group, one below the other.
+    pub fn get(&self, item: &str, geometry: ImageGeometry) -> Option<RgbImage> {
         match self {
-            Self::Dataset { dataset, items } => dataset.image(items.get(item)?).ok(),
+            Self::Dataset { dataset, items } => {
+                let item = items.get(item)?;
+                match item.medium {
+                    Medium::Image => dataset.image(item).ok(),
+                    Medium::Video => strip(&dataset.frames(item).ok()?, geometry),
+                }
+            }
             Self::Files(files) => {
                 let file = files.get(item)?;
                 let image = image_file::open_rgb(&file.path).ok()?;
@@ -60,6 +68,18 @@ impl Pictures {
             }
         }
     }
+}
+
+/// The first frame of each group, one below the other, as high as the geometry says.
+fn strip(frames: &[RgbImage], geometry: ImageGeometry) -> Option<RgbImage> {
+    let (width, height) = frames.first()?.dimensions();
+    let groups = (geometry.image_height / height.max(1)).max(1);
+    let each = frames.len().div_ceil(groups as usize).max(1);
+    let mut film = RgbImage::new(width, height * groups);
+    for (group, frame) in frames.iter().step_by(each).enumerate() {
+        image::imageops::replace(&mut film, frame, 0, group as i64 * i64::from(height));
+    }
+    Some(film)
 }
 
 fn files(folder: &RunFolder, images: &Path) -> Result<HashMap<String, File>> {
@@ -89,6 +109,15 @@ mod tests {
         let file = |width| File { path: path.clone(), width, height: 3 };
         let files = HashMap::from([("fits".to_string(), file(4)), ("does not".to_string(), file(5))]);
         let pictures = Pictures::Files(files);
-        assert!(pictures.get("fits").is_some() && pictures.get("does not").is_none() && pictures.get("none").is_none());
+        let get = |item| pictures.get(item, ImageGeometry::UNKNOWN);
+        assert!(get("fits").is_some() && get("does not").is_none() && get("none").is_none());
+    }
+
+    #[test]
+    fn a_video_is_a_strip_of_the_first_frame_of_each_group() {
+        let frame = |shade| RgbImage::from_pixel(2, 3, image::Rgb([shade; 3]));
+        let frames: Vec<RgbImage> = (0..4).map(|n| frame(50 * n)).collect();
+        let film = strip(&frames, ImageGeometry { image_width: 2, image_height: 6, ..ImageGeometry::UNKNOWN }).unwrap();
+        assert_eq!((film.dimensions(), film.get_pixel(0, 2).0, film.get_pixel(1, 3).0), ((2, 6), [0; 3], [100; 3]));
     }
 }

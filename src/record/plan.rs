@@ -19,6 +19,8 @@ const SHARD_ITEMS: usize = 64;
 pub struct ItemSize {
     pub attention_rows: usize,
     pub patches: usize,
+    /// Rows of the frame of attention from frames to frames.
+    pub cross_frame_rows: usize,
 }
 
 /// The frame of one site's hidden states.
@@ -61,7 +63,8 @@ impl Plan {
     pub fn frames(&self) -> impl Iterator<Item = Frame> {
         let hidden = self.hidden.iter().map(|frame| Frame::Hidden(frame.spot));
         let attention = (self.size.attention_rows > 0).then_some(Frame::Attention);
-        hidden.chain(attention).chain([Frame::Items])
+        let cross_frame = (self.size.cross_frame_rows > 0).then_some(Frame::CrossFrame);
+        hidden.chain(attention).chain(cross_frame).chain([Frame::Items])
     }
 
     /// How many rows a frame will have; of hidden states, about.
@@ -69,6 +72,7 @@ impl Plan {
         match frame {
             Frame::Items => self.items,
             Frame::Attention => self.items * self.size.attention_rows,
+            Frame::CrossFrame => self.items * self.size.cross_frame_rows,
             Frame::Hidden(spot) => self.hidden_frame(spot).map_or(0, |frame| frame.rows),
         }
     }
@@ -78,6 +82,7 @@ impl Plan {
         let row = match frame {
             Frame::Items => 512,
             Frame::Attention => 4 * self.size.patches + 64,
+            Frame::CrossFrame => 32,
             Frame::Hidden(spot) => self.hidden_frame(spot).map_or(0, |of| of.dtype.bytes() * of.width + 32),
         };
         self.rows(frame) as u64 * row as u64
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn shards_are_whole_batches_and_cover_every_item_once() {
-        let size = ItemSize { attention_rows: 32, patches: 64 };
+        let size = ItemSize { attention_rows: 32, patches: 64, ..ItemSize::default() };
         for (items, batch) in [(600, 16), (7, 16), (129, 24), (64, 1), (200, 100)] {
             let plan = Plan::new(items, batch, 2, size, vec![]);
             assert_eq!(plan.shard % batch, 0);
@@ -127,7 +132,7 @@ mod tests {
     #[test]
     fn large_rows_make_small_shards() {
         // LLaVA-1.5-7B, every head: 1,024 rows of 576 patches.
-        let size = ItemSize { attention_rows: 1024, patches: 576 };
+        let size = ItemSize { attention_rows: 1024, patches: 576, ..ItemSize::default() };
         let plan = Plan::new(400, 4, 2, size, vec![]);
         assert!(plan.shard as u64 * plan.bytes() / 400 <= SHARD_BYTES && plan.shard >= 16, "{}", plan.shard);
         assert_eq!(plan.frames().collect::<Vec<_>>(), [Frame::Attention, Frame::Items]);

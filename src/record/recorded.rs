@@ -12,11 +12,15 @@ pub struct Recorded {
     pub dataset: String,
     pub item: Item,
     pub geometry: ImageGeometry,
+    /// Groups of frames that lie one below the other in the geometry; 1 of a picture.
+    pub moments: usize,
     pub answer: Answer,
     /// By layer, then head.
     pub attention: Vec<AttentionRow>,
     /// By variant, then site.
     pub hidden: Vec<HiddenBlock>,
+    /// By layer, then head.
+    pub cross_frame: Vec<FrameMap>,
 }
 
 /// What the model answered.
@@ -42,6 +46,17 @@ pub struct AttentionRow {
     pub shares: super::Shares,
     /// Attention mass on each image patch, row-major over the grid; sums to `shares.image`.
     pub patches: Vec<f32>,
+}
+
+/// How the frames of a video attend to each other in one head of a spatial encoder's layer, or in the mean over its heads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrameMap {
+    pub layer: i16,
+    /// -1: the mean over the layer's heads.
+    pub head: i16,
+    pub frames: usize,
+    /// `[query frame, key frame]`; each row sums to 1.
+    pub shares: Vec<f32>,
 }
 
 /// Hidden states of one item at one site, of one variant.

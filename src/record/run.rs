@@ -169,7 +169,7 @@ mod tests {
     use crate::dataset::{Object, PixelBox};
     use crate::model::Site;
     use crate::processor::{Coverage, Grid, ImageGeometry, Patch};
-    use crate::record::{Answer, AttentionRow, Columns, HiddenBlock, HiddenFrame, ItemSize, Spot, reduce};
+    use crate::record::{Answer, AttentionRow, Columns, FrameMap, HiddenBlock, HiddenFrame, ItemSize, Spot, reduce};
     use crate::study::{Existing, Group, Manifest, Precision, Variant};
 
     static NEVER: AtomicBool = AtomicBool::new(false);
@@ -231,6 +231,7 @@ mod tests {
                 dataset: "made up".into(),
                 item: item.clone(),
                 geometry,
+                moments: 1,
                 answer: Answer {
                     text: "left".into(),
                     generated: None,
@@ -243,6 +244,7 @@ mod tests {
                     .map(|(l, h)| row(l, h))
                     .collect(),
                 hidden: hidden(number),
+                cross_frame: vec![FrameMap { layer: 0, head: -1, frames: 1, shares: vec![1.0] }],
             }
         };
         batch.iter().map(|(item, number)| one(item, *number)).collect()
@@ -256,7 +258,10 @@ mod tests {
     fn plan(items: usize) -> Plan {
         let frame = |spot, width, dtype| HiddenFrame { spot, width, dtype, rows: items };
         let hidden = vec![frame(SPOTS[0], 3, Precision::F16), frame(SPOTS[1], 5, Precision::F32)];
-        Plan { shard: 8, ..Plan::new(items, 4, 2, ItemSize { attention_rows: 6, patches: 4 }, hidden) }
+        Plan {
+            shard: 8,
+            ..Plan::new(items, 4, 2, ItemSize { attention_rows: 6, patches: 4, cross_frame_rows: 1 }, hidden)
+        }
     }
 
     fn folder(root: &Path) -> RunFolder {
@@ -294,7 +299,7 @@ mod tests {
     fn a_run_leaves_its_frames_and_nothing_else() {
         let files = unbroken(&items(19));
         let names: Vec<_> = files.keys().map(String::as_str).collect();
-        let frames = ["attention", "hidden/lm.0.resid", "hidden/pixels", "items"];
+        let frames = ["attention", "cross_frame", "hidden/lm.0.resid", "hidden/pixels", "items"];
         let expected: Vec<_> = frames.iter().map(|name| format!("frames/{name}.parquet")).collect();
         assert_eq!(names, [&expected.iter().map(String::as_str).collect::<Vec<_>>()[..], &["run.json"]].concat());
     }

@@ -6,11 +6,11 @@ use polars::prelude::*;
 
 use super::asked::Spot;
 use super::plan::{HiddenFrame, Plan};
-use super::recorded::{AttentionRow, HiddenBlock, Recorded};
+use super::recorded::{AttentionRow, FrameMap, HiddenBlock, Recorded};
 use super::shares::Shares;
 use crate::dataset::{Familiarity, Object};
 use crate::error::{Error, Result};
-use crate::processor::Patch;
+use crate::processor::{Patch, shown};
 use crate::study::Precision;
 
 /// One of the frames.
@@ -18,6 +18,8 @@ use crate::study::Precision;
 pub enum Frame {
     Items,
     Attention,
+    /// Attention from frames to frames.
+    CrossFrame,
     /// Of one site.
     Hidden(Spot),
 }
@@ -28,6 +30,7 @@ impl Frame {
         match self {
             Self::Items => "items".into(),
             Self::Attention => "attention".into(),
+            Self::CrossFrame => "cross_frame".into(),
             Self::Hidden(spot) => format!("hidden/{spot}"),
         }
     }
@@ -37,6 +40,7 @@ impl Frame {
         match self {
             Self::Items => items(recorded, plan.objects),
             Self::Attention => attention(recorded, plan.objects),
+            Self::CrossFrame => cross_frame(recorded),
             Self::Hidden(spot) => match plan.hidden_frame(spot) {
                 Some(frame) => hidden(recorded, frame),
                 None => Ok(DataFrame::empty()),
@@ -77,6 +81,7 @@ fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
         some_text("set", &|one| one.item.set.clone()),
         count("grid_rows", &|one| one.geometry.grid.rows as u32),
         count("grid_cols", &|one| one.geometry.grid.cols as u32),
+        count("moments", &|one| one.moments as u32),
         pixel("seen_x1", &|one| one.geometry.seen.x1),
         pixel("seen_y1", &|one| one.geometry.seen.y1),
         pixel("seen_x2", &|one| one.geometry.seen.x2),
@@ -91,7 +96,11 @@ fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
 /// `object_{k + 1}` and what belongs to it.
 fn object_columns(recorded: &[Recorded], k: usize) -> [Column; 4] {
     let name = format!("object_{}", k + 1);
-    let object = |one: &Recorded| -> Option<Object> { one.item.objects.get(k).cloned() };
+    // Where the grid shows it: of a video, in all of its frames.
+    let object = |one: &Recorded| -> Option<Object> {
+        let object = one.item.objects.get(k)?;
+        Some(Object::new(object.name.clone(), shown(object, &one.geometry, one.moments)))
+    };
     let flat = |object: Object| object.boxes.iter().flat_map(|b| [b.x1, b.y1, b.x2, b.y2]).collect::<Vec<_>>();
     let visible: Vec<Option<f64>> = each(recorded, |one| {
         let object = object(one).filter(|object| !object.boxes.is_empty())?;
@@ -134,6 +143,29 @@ fn attention(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
     columns.push(some_share("objects", &|shares| shares.union));
     columns.push(vectors("row", rows.iter().map(|(_, row)| row.patches.as_slice()))?);
     DataFrame::new(rows.len(), columns)
+}
+
+fn cross_frame(recorded: &[Recorded]) -> PolarsResult<DataFrame> {
+    let maps: Vec<(&str, &FrameMap)> =
+        recorded.iter().flat_map(|one| one.cross_frame.iter().map(|map| (one.item.id.as_str(), map))).collect();
+    // Item, map, query frame, key frame.
+    let cells = || {
+        maps.iter().flat_map(|(item, map)| {
+            (0..map.frames * map.frames).map(move |cell| (*item, *map, cell / map.frames, cell % map.frames))
+        })
+    };
+    let number = |name: &str, of: &dyn Fn(&FrameMap, usize, usize) -> i16| {
+        Column::new(name.into(), cells().map(|(_, map, query, key)| of(map, query, key)).collect::<Vec<i16>>())
+    };
+    let columns = vec![
+        Column::new("item".into(), cells().map(|(item, ..)| item).collect::<Vec<_>>()),
+        number("layer", &|map, _, _| map.layer),
+        number("head", &|map, _, _| map.head),
+        number("query_frame", &|_, query, _| query as i16),
+        number("key_frame", &|_, _, key| key as i16),
+        Column::new("share".into(), maps.iter().flat_map(|(_, map)| map.shares.iter().copied()).collect::<Vec<f32>>()),
+    ];
+    DataFrame::new(cells().count(), columns)
 }
 
 fn hidden(recorded: &[Recorded], frame: &HiddenFrame) -> PolarsResult<DataFrame> {

@@ -70,7 +70,9 @@ impl Shards<'_> {
         for name in hidden.filter_map(|path| Some(format!("hidden/{}", path.file_name()?.to_string_lossy()))) {
             self.parts().remove(&name)?;
         }
-        [Frame::Items, Frame::Attention].iter().try_for_each(|frame| self.parts().remove(&frame.name()))
+        [Frame::Items, Frame::Attention, Frame::CrossFrame]
+            .iter()
+            .try_for_each(|frame| self.parts().remove(&frame.name()))
     }
 
     fn all_skipped(&self) -> Result<Vec<Skipped>> {

@@ -25,6 +25,7 @@
 //! answer = "options"                 # or "generate": greedy text beside the option scores
 //! max_new_tokens = 8
 //! seed = 1                           # of what is drawn at random: groups such as random_background_1, noise images
+//! cross_frame = ["spatial.*.global.frames"]     # how frames of a video attend to frames; none by default
 //!
 //! [[record.hidden]]                  # any number of these; none by default
 //! sites = ["lm.*.resid"]             # or "pixels": the mean colour of each patch that the model sees
@@ -209,6 +210,9 @@ pub struct Recording {
     pub max_new_tokens: NonZeroUsize,
     /// Of what is drawn at random.
     pub seed: u64,
+    /// Attention from frames to frames of a spatial encoder, once a video.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cross_frame: Vec<SitePattern>,
 }
 
 const SIXTEEN: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -224,6 +228,7 @@ impl Default for Recording {
             answer: Answering::Options,
             max_new_tokens: SIXTEEN,
             seed: 1,
+            cross_frame: Vec::new(),
         }
     }
 }

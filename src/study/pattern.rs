@@ -5,11 +5,18 @@ use serde::{Deserialize, Serialize};
 use crate::error::suggestion;
 
 /// What a site's name can look like, whatever the model. `pixels` is not the model's: it stands for what the model sees.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 19] = [
     "pixels",
     "vision.*.resid",
     "vision.*.attn",
     "vision.out",
+    "spatial.*.frame.resid",
+    "spatial.*.global.frames",
+    "spatial.*.global.resid",
+    "spatial.out",
+    "connector.in",
+    "connector.2d",
+    "connector.3d",
     "projector.out",
     "lm.*.resid",
     "lm.*.scores",
@@ -43,7 +50,8 @@ impl TryFrom<String> for SitePattern {
 
     fn try_from(text: String) -> Result<Self, String> {
         let family = family(&text);
-        if FAMILIES.contains(&family.as_str()) {
+        // A digit of a name is no number of a layer.
+        if [&family, &text].iter().any(|name| FAMILIES.contains(&name.as_str())) {
             Ok(Self(text))
         } else {
             Err(format!("`{text}` is not a site\n{}", suggestion(&family, FAMILIES)))
@@ -89,6 +97,8 @@ mod tests {
             "lm.*.attn",
             "vision.0.resid",
             "projector.out",
+            "connector.2d",
+            "spatial.*.global.frames",
             "logits",
         ] {
             assert!(SitePattern::try_from(name.to_string()).is_ok(), "{name}");
@@ -100,5 +110,6 @@ mod tests {
         let error = SitePattern::try_from("lm.3.atn".to_string()).unwrap_err();
         assert!(error.contains("`lm.*.attn`"), "{error}");
         assert!(SitePattern::try_from("lm.3..attn".to_string()).is_err());
+        assert!(SitePattern::try_from("connector.4d".to_string()).is_err());
     }
 }

@@ -31,6 +31,8 @@ pub struct Items {
     pub set: Vec<Option<String>>,
     /// Unknown in runs that recorded answers alone.
     pub geometry: Vec<ImageGeometry>,
+    /// Groups of frames that lie one below the other in the grid; 1 of a picture.
+    pub moments: Vec<usize>,
     /// `[item][k - 1]`: what is known of object k.
     pub objects: Vec<Vec<Sighting>>,
 }
@@ -76,6 +78,7 @@ impl Items {
             pair: frame.optional_texts("pair")?,
             set: frame.optional_texts("set")?,
             geometry: geometry(frame, &id)?,
+            moments: moments(frame, id.len())?,
             objects,
             id,
         })
@@ -128,6 +131,14 @@ fn geometry(frame: &Frame, id: &[String]) -> Result<Vec<ImageGeometry>> {
         Ok(ImageGeometry { image_width: width[row], image_height: height[row], grid, seen })
     };
     (0..id.len()).map(of).collect()
+}
+
+/// Unknown in runs of earlier versions, which showed pictures, and in imports.
+fn moments(frame: &Frame, items: usize) -> Result<Vec<usize>> {
+    if !frame.has("moments") {
+        return Ok(vec![1; items]);
+    }
+    Ok(frame.optional_integers("moments")?.into_iter().map(|moments| moments.unwrap_or(1)).collect())
 }
 
 fn objects(frame: &Frame, id: &[String]) -> Result<Vec<Vec<Sighting>>> {

@@ -2,6 +2,7 @@
 
 mod attention;
 mod column;
+mod cross_frame;
 mod decoded;
 mod effects;
 mod hidden;
@@ -13,6 +14,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 pub use attention::{Attention, Cell, MEAN};
+pub use cross_frame::{CrossFrame, FrameMap};
 pub use decoded::Decoded;
 pub use effects::{Effect, Effects, Key};
 pub use hidden::{HiddenRow, HiddenSite, sites};
@@ -40,6 +42,8 @@ pub struct Frames {
     pub lens: bool,
     /// Whether anything was read again after it was erased; see [`Decoded::read`].
     pub decoded: bool,
+    /// Whether attention from frames to frames was recorded; see [`CrossFrame::read`].
+    pub cross_frame: bool,
     /// Whether attention was scaled, here or elsewhere; see [`Scalings::open`].
     pub scaling: bool,
 }
@@ -78,6 +82,7 @@ impl Frames {
             effects: folder.join("effects.parquet").exists(),
             lens: folder.join("lens.parquet").exists(),
             decoded: folder.join("decoded.parquet").exists(),
+            cross_frame: folder.join("cross_frame.parquet").exists(),
             scaling: folder.join("scaling.parquet").exists(),
         })
     }

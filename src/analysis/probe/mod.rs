@@ -329,7 +329,7 @@ impl<'a> Collected<'a> {
             let context = &self.contexts[at];
             let chosen = |tower| choose::choose(context, &candidates, tower);
             let (vision, lm, all) = (chosen("vision"), chosen("lm"), chosen(""));
-            let projector = candidates.iter().find(|one| one.key.place.tower == "projector");
+            let projector = candidates.iter().find(|one| one.key.site == "projector.out");
             let projector: Option<Estimate> = projector.map(|one| context.resamples.accuracy(&one.predictions));
             let content = context.asked.splits.contains(&Split::HeldOutContent)
                 && context.divisions(Split::HeldOutContent).is_ok();

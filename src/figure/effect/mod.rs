@@ -67,9 +67,9 @@ pub fn patching(rows: &Pick, profiles: &[Turned], counts: &[Counted]) -> Vec<Dra
     all.designs().into_iter().flat_map(of).collect()
 }
 
-/// Of every ablation of tokens.
+/// Of every ablation of tokens, but for those of the addends of image tokens, which have a figure of their own.
 pub fn ablations(rows: &Pick, counts: &[Counted]) -> Vec<Drawing> {
-    let all = rows.kind("ablate");
+    let all = rows.kind("ablate").without_addends();
     let of = |design: &str| {
         let own = all.design(design);
         [factorial::figure(&own, counts), ablation::figure(&own, counts)].into_iter().flatten().collect::<Vec<_>>()

@@ -1,5 +1,6 @@
 //! Rows of the effects table, narrowed step by step.
 
+use super::super::dual::is_of_addends;
 use super::super::probe::family::distinct;
 use super::super::table::Estimate;
 use super::super::wording::count_range;
@@ -20,6 +21,11 @@ impl<'a> Pick<'a> {
 
     pub fn kind(&self, kind: &str) -> Self {
         self.only(|row| row.kind == kind)
+    }
+
+    /// Without the designs that rewrite an addend of the image tokens.
+    pub fn without_addends(&self) -> Self {
+        self.only(|row| !is_of_addends(row, &self.0))
     }
 
     pub fn design(&self, design: &str) -> Self {

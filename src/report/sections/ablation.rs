@@ -13,7 +13,7 @@ pub const SECTION: Section = Section { title: "Ablation and knockout", tables: &
 fn read(run: &Run) -> Result<Option<Content>> {
     let rows = Measured::read(run.folder)?;
     let all = Pick::all(&rows);
-    let (ablated, cut) = (all.kind("ablate"), all.kind("knockout"));
+    let (ablated, cut) = (all.kind("ablate").without_addends(), all.kind("knockout"));
     if ablated.is_empty() && cut.is_empty() {
         return Ok(None);
     }

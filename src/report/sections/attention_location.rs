@@ -3,9 +3,11 @@
 use super::super::section::{Content, Run, Section};
 use super::alignment_verdict;
 use crate::error::Result;
+use crate::figure::dual::moments;
+use crate::figure::dual::rows::Moment;
 use crate::figure::rows::{Alignment, Choice, Headline, Share};
 use crate::figure::wording::MAIN_METRIC;
-use crate::figure::{NO_BOXES, Undrawn, alignment, attention_share, correctness, frames, gallery, heads};
+use crate::figure::{NO_BOXES, Undrawn, alignment, attention_share, correctness, frames, gallery, heads, table};
 
 pub const SECTION: Section =
     Section { title: "Attention location", tables: &["alignment", "attention_share", "gallery"], read };
@@ -19,16 +21,19 @@ fn read(run: &Run) -> Result<Option<Content>> {
     } else {
         Ok(gallery::figure(&frames::look_up(run.folder, &choices)?, run.images)?)
     };
+    // Of videos alone.
+    let moments = match table::exists(run.folder, "moments") {
+        true => Some(moments::figure(&Moment::read(run.folder)?)),
+        false => None,
+    };
     Ok(Some(Content {
         verdict: alignment_verdict::of(&rows, MAIN_METRIC),
         lead: lead(&Headline::read(run.folder)?),
-        drawings: vec![
-            correctness::figure(&rows, MAIN_METRIC),
-            attention_share::figure(&shares),
-            alignment::figure(&rows),
-            heads::figure(&rows, MAIN_METRIC),
-            gallery,
-        ],
+        drawings: [correctness::figure(&rows, MAIN_METRIC), attention_share::figure(&shares)]
+            .into_iter()
+            .chain(moments)
+            .chain([alignment::figure(&rows), heads::figure(&rows, MAIN_METRIC), gallery])
+            .collect(),
         findings: Vec::new(),
         limits: LIMITS.to_vec(),
     }))

@@ -5,6 +5,7 @@ mod alignment_verdict;
 mod attention_location;
 mod benchmark;
 mod claims;
+mod dual;
 mod enhancement;
 mod erasure;
 mod lens;
@@ -20,6 +21,7 @@ pub const SECTIONS: &[Section] = &[
     benchmark::SECTION,
     attention_location::SECTION,
     scaling::SECTION,
+    dual::SECTION,
     probes::SECTION,
     patching::SECTION,
     ablation::SECTION,
