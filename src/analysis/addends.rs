@@ -291,7 +291,8 @@ mod tests {
             let mut frame = df!(
                 "item" => rows().map(|(n, _)| format!("item-{n:03}")).collect::<Vec<_>>(),
                 "variant" => vec!["original"; count], "group" => vec!["image"; count],
-                "cell_row" => vec![0i16; count], "cell_col" => rows().map(|(_, at)| at as i16).collect::<Vec<_>>(),
+                "cell_row" => rows().map(|(_, at)| at as i16 / 4).collect::<Vec<_>>(),
+                "cell_col" => rows().map(|(_, at)| at as i16 % 4).collect::<Vec<_>>(),
             )
             .unwrap();
             frame.with_column(vectors.into_column()).unwrap();
