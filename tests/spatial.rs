@@ -555,6 +555,13 @@ fn the_study_of_two_encoders_runs_and_draws() {
 
     // A model without the spatial encoder cannot.
     let plain = fixture("transformers-5.23-qwen2_5_vl").display().to_string();
-    let ended = place.run(&["run", "dual.toml", "--model", &plain, "--limit", "8", "--out", "plain", "--quiet"]);
-    ended.expect(2).says(&["cross_frame", "no spatial encoder"]);
+    let refused =
+        |study: &str| place.run(&["run", study, "--model", &plain, "--limit", "8", "--out", "plain", "--quiet"]);
+    refused("dual.toml").expect(2).says(&["`connector.2d` does not exist in this model"]);
+    place.write(
+        "frames.toml",
+        "title = \"Frames\"\nquestion = \"Which?\"\n[dataset]\nsource = \"rooms/test\"\n[record]\nattention = []\n\
+         cross_frame = [\"spatial.*.global.frames\"]\n",
+    );
+    refused("frames.toml").expect(2).says(&["cross_frame", "no spatial encoder"]);
 }
