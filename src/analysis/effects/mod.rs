@@ -185,14 +185,35 @@ impl Judge<'_> {
     }
 }
 
-/// What a guess gets right, item by item: one of the options where the question asks for the relation itself, else one of
-/// the objects in the image, each of which has the attribute asked for.
+/// What a guess gets right, item by item: one of the options; or, where the question asks for something else than the relation
+/// itself and there are fewer objects in the image, one of these, each of which has the attribute asked for.
 pub fn chance(frames: &Frames, options: &[usize]) -> Vec<f64> {
     let items = &frames.items;
     let of = |item: usize| {
         let relation = items.relation[item].as_deref().is_some_and(|relation| relation == items.gold[item]);
-        let choices = if relation { options[item] } else { items.objects[item].len() };
+        let objects = Some(items.objects[item].len()).filter(|objects| *objects > 0 && !relation);
+        let choices = objects.map_or(options[item], |objects| objects.min(options[item]));
         1.0 / choices.max(1) as f64
     };
     (0..items.len()).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::frames::{Items, Sighting};
+
+    #[test]
+    fn chance_is_one_of_the_options_or_of_the_fewer_objects() {
+        let mut items = Items::default();
+        let rows = [("left", "left", 2), ("left", "red", 3), ("direction", "left", 5), ("count", "4", 0)];
+        for (number, (relation, gold, objects)) in rows.into_iter().enumerate() {
+            items.id.push(number.to_string());
+            items.relation.push(Some(relation.into()));
+            items.gold.push(gold.into());
+            items.objects.push((0..objects).map(|_| Sighting::default()).collect());
+        }
+        let frames = Frames { items, ..Frames::default() };
+        assert_eq!(chance(&frames, &[4, 8, 2, 4]), [1.0 / 4.0, 1.0 / 3.0, 1.0 / 2.0, 1.0 / 4.0]);
+    }
 }
