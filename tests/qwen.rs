@@ -11,6 +11,7 @@ use vlmscope::model::{Effect, Hook, Hooks, Inputs, Rows, Site, VisionLanguage};
 use vlmscope::parity::{Reference, Verdict, pixels_apart, verify};
 use vlmscope::processor::{Grid, Patch, Processor};
 
+use crate::families::kept;
 use crate::support::{Copy, fixture};
 
 const QWEN: [&str; 2] = ["transformers-5.23-qwen2_vl", "transformers-5.23-qwen2_5_vl"];
@@ -162,26 +163,11 @@ fn videos_that_do_not_fit_are_refused() {
     assert!(llava.video(&frames(QWEN[1]), 1.0).unwrap_err().to_string().contains("single images"));
 }
 
-/// Keeps a site of tokens.
-struct Keep(Vec<Site>, Option<Tensor<3>>);
-
-impl Hook for Keep {
-    fn sites(&self) -> &[Site] {
-        &self.0
-    }
-
-    fn tokens(&mut self, _: Site, tokens: Tensor<3>) -> Result<Tensor<3>> {
-        self.1 = Some(tokens.clone());
-        Ok(tokens)
-    }
-}
-
 fn at(model: &dyn VisionLanguage, processor: &Processor, image: &RgbImage, site: Site) -> (Vec<f32>, Grid) {
     let prepared = processor.prepare(image, QUESTION, &[]).unwrap();
     let inputs = Inputs::collate(&[&prepared], &Device::flex()).unwrap();
-    let mut keep = Keep(vec![site], None);
-    model.encode(&inputs, &mut Hooks::one(&mut keep)).unwrap();
-    (keep.1.unwrap().into_data().iter::<f32>().collect(), prepared.map.geometry.grid)
+    let states = kept(model, &inputs, site).into_data();
+    (states.iter::<f32>().collect(), prepared.map.geometry.grid)
 }
 
 /// A dot that fills a token's rectangle mostly changes that token most, on tall, wide and tiny images; a map flipped either
@@ -289,9 +275,7 @@ fn the_encoder_starts_again_from_any_slot() {
         let inputs = Inputs::collate(&[&prepared], &Device::flex()).unwrap();
         let whole = model.encode(&inputs, &mut Hooks::none()).unwrap();
         for slot in 0..=model.encoder_slots()[0] {
-            let mut keep = Keep(vec![Site::VisionResid(slot)], None);
-            model.encode(&inputs, &mut Hooks::one(&mut keep)).unwrap();
-            let state = keep.1.unwrap();
+            let state = kept(model.as_ref(), &inputs, Site::VisionResid(slot));
             let again = model.encode_from(&inputs, slot, &|_| Ok(state.clone()), &mut Hooks::none()).unwrap();
             assert_eq!((whole.clone() - again).abs().max().into_scalar::<f32>(), 0.0, "{name}, slot {slot}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
-use super::keep::select;
+use super::keep::{chosen, select};
 use crate::error::{Error, Result};
 use crate::model::layers::KeyValue;
 use crate::model::{Hooks, Inputs, Site, Stream, VisionLanguage};
@@ -104,11 +104,9 @@ impl Clean {
 
     /// Keys and values of these units in the layers behind a slot.
     fn known(&self, slot: usize, rows: &[usize]) -> Vec<Option<KeyValue>> {
-        let whole = rows.iter().copied().eq(0..self.inputs.batch());
-        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        let index = Tensor::from_data(index.as_slice(), &self.visual.device());
-        let chosen = |known: &KeyValue| if whole { known.clone() } else { known.select(&index) };
-        let of = |known: &Option<KeyValue>| known.as_ref().map(chosen);
+        let index = chosen(rows, self.inputs.batch(), &self.visual.device());
+        let these = |known: &KeyValue| index.as_ref().map_or_else(|| known.clone(), |index| known.select(index));
+        let of = |known: &Option<KeyValue>| known.as_ref().map(these);
         let behind = self.past.iter().skip(slot).map(of);
         std::iter::repeat_n(None, slot).chain(behind).collect()
     }

@@ -1,6 +1,6 @@
 //! What is kept of a run: wanted positions of wanted sites, on the device.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::batch::Kept;
 use crate::error::Result;
@@ -92,10 +92,17 @@ impl Hook for Keep {
 /// Rows of the batch axis.
 pub fn select(states: &Tensor<3>, rows: &[usize]) -> Tensor<3> {
     let [units, ..] = states.dims();
+    match chosen(rows, units, &states.device()) {
+        Some(index) => states.clone().select(0, index),
+        None => states.clone(),
+    }
+}
+
+/// Rows of a batch of so many units, to select; `None` where they are all of them, in their order.
+pub fn chosen(rows: &[usize], units: usize, device: &Device) -> Option<Tensor<1, Int>> {
     if rows.iter().copied().eq(0..units) {
-        return states.clone();
+        return None;
     }
     let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-    let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(index, [rows.len()]), &states.device());
-    states.clone().select(0, index)
+    Some(Tensor::from_data(TensorData::new(index, [rows.len()]), device))
 }

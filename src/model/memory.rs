@@ -96,7 +96,6 @@ mod tests {
             numbers: 1_000,
             language_blocks: 800,
             largest_language_block: 100,
-            largest_block: 150,
             largest_language_tensor: 20,
         };
         let need = Need::of(&sizes, Dtype::F32);

@@ -20,6 +20,8 @@ struct Crossed<'a> {
     /// The interventions, one a question.
     questions: Vec<&'a str>,
     concepts: Vec<&'a str>,
+    /// Every measure.
+    all: Pick<'a>,
     net: Pick<'a>,
 }
 
@@ -41,11 +43,20 @@ impl<'a> Crossed<'a> {
             let same: Vec<&str> = found.iter().filter(|(_, other)| other == what).map(|(design, _)| *design).collect();
             (same.len() > 1).then(|| (same, what.clone()))
         })?;
-        Some(Self { questions, concepts, net })
+        Some(Self { questions, concepts, all: real.clone(), net })
     }
 
     fn row(&self, question: &str, concept: &str) -> Option<&'a Measured> {
         self.net.design(question).only(|row| row.basis == concept).first()
+    }
+
+    /// What is right before anything is erased, where that is no more than chance: there is nothing to lose.
+    fn floor(&self, question: &str) -> Option<Estimate> {
+        let own = self.all.design(question);
+        let accuracy = own.measure("accuracy").first()?;
+        let (before, above) = (own.value(accuracy, "accuracy_before")?, own.value(accuracy, "above_chance")?);
+        let chance = accuracy.value?.value - above.value;
+        before.interval.is_none_or(|(low, _)| low <= chance).then_some(before)
     }
 
     fn cost(&self, question: &str, concept: &str) -> Option<Estimate> {
@@ -129,11 +140,18 @@ fn told(crossed: &Crossed) -> String {
         (true, false) | (false, true) => "a single dissociation",
         (false, false) => "no dissociation",
     };
-    format!(
-        "“{own}” costs “{one}” {} more than “{other}”, “{foreign}” costs “{other}” {} more than “{one}”: {verdict}.",
+    let costs = format!(
+        "“{own}” costs “{one}” {} more than “{other}”, “{foreign}” costs “{other}” {} more than “{one}”",
         wording::estimate(first),
         wording::estimate(second)
-    )
+    );
+    match [one, other].into_iter().find_map(|question| Some((question, crossed.floor(question)?))) {
+        None => format!("{costs}: {verdict}."),
+        Some((question, before)) => format!(
+            "{costs}: undecided, because before any erasure “{question}” is answered no better than chance ({}).",
+            wording::estimate(before)
+        ),
+    }
 }
 
 /// The sentence of the figure.
@@ -165,6 +183,18 @@ mod tests {
         assert!(says([[-0.6, -0.7], [0.0, -0.7]]).contains("0.60 (0.53 to 0.67) more"));
         assert!(says([[-0.6, -0.7], [0.0, -0.7]]).ends_with("a single dissociation."));
         assert!(says([[-0.1, -0.1], [-0.1, -0.1]]).ends_with("no dissociation."));
+        // Who knows nothing has nothing to lose.
+        let mut rows = world([[-0.6, -0.1], [0.0, -0.7]]);
+        for (measure, value) in [("accuracy", 0.1), ("accuracy_before", 0.12), ("above_chance", -0.4)] {
+            let value = Some(Estimate { value, interval: Some((value - 0.05, value + 0.05)) });
+            let of = row("erase", "colour-asked", "leace");
+            rows.push(Measured { basis: "slot".into(), measure: measure.into(), value, ..of });
+        }
+        let told = found(&Pick::all(&rows)).unwrap();
+        assert!(
+            told.contains("undecided") && told.contains("“colour-asked” is answered no better than chance"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -264,8 +264,6 @@ pub struct Sizes {
     /// Of them, those of the language model's blocks; of its largest block.
     pub language_blocks: u64,
     pub largest_language_block: u64,
-    /// Of the largest block of all: a layer, or what belongs to none, such as the embeddings.
-    pub largest_block: u64,
     /// Of the largest tensor in the language model's blocks.
     pub largest_language_tensor: u64,
 }
@@ -299,7 +297,6 @@ pub fn sizes(folder: &Path) -> Result<Sizes> {
         numbers: blocks.values().sum(),
         language_blocks: of_language.clone().sum(),
         largest_language_block: of_language.max().unwrap_or(0),
-        largest_block: blocks.values().copied().max().unwrap_or(0),
         largest_language_tensor,
     })
 }

@@ -100,13 +100,15 @@ struct Fusion {
 }
 
 impl Fusion {
-    fn build(weights: &mut Builder<'_>, width: usize, joins: bool) -> Result<Self> {
-        let joined = match joins {
-            true => Some(Residual::build(&mut weights.within("resConfUnit1"), width)?),
-            false => None,
-        };
+    /// One that joins nothing.
+    fn build(weights: &mut Builder<'_>, width: usize) -> Result<Self> {
         let after = Residual::build(&mut weights.within("resConfUnit2"), width)?;
-        Ok(Self { joined, after, out: Conv::build(weights, "out_conv", [width, width, 1], Bias::With)? })
+        Ok(Self { joined: None, after, out: Conv::build(weights, "out_conv", [width, width, 1], Bias::With)? })
+    }
+
+    fn joining(weights: &mut Builder<'_>, width: usize) -> Result<Self> {
+        let joined = Some(Residual::build(&mut weights.within("resConfUnit1"), width)?);
+        Ok(Self { joined, ..Self::build(weights, width)? })
     }
 
     fn forward(&self, before: Tensor<4>, map: Option<Tensor<4>>, size: [usize; 2]) -> Tensor<4> {
@@ -161,7 +163,10 @@ impl PointHead {
         let maps = (0..4)
             .map(|n| Conv::build(&mut scratch, &format!("layer{}_rn", n + 1), [channels[n], width, 3], Bias::Without));
         let maps = maps.collect::<Result<_>>()?;
-        let fusions = (1..=4).map(|n| Fusion::build(&mut scratch.within(format!("refinenet{n}")), width, n < 4));
+        let fusions = (1..=4).map(|n| {
+            let mut part = scratch.within(format!("refinenet{n}"));
+            if n < 4 { Fusion::joining(&mut part, width) } else { Fusion::build(&mut part, width) }
+        });
         let fusions = fusions.collect::<Result<_>>()?;
         let mut conv = |name, sizes| Conv::build(&mut scratch, name, sizes, Bias::With);
         let out1 = conv("output_conv1", [width, width / 2, 3])?;
