@@ -29,7 +29,7 @@ fn vggt_equals_its_reference() {
     let folder = fixture(VGGT);
     let reference = Reference::open(&folder.join("ref.safetensors")).unwrap();
     let verdict = verify_vggt(&folder, &reference, 1e-4, &Device::flex()).unwrap();
-    assert!(verdict.holds(), "{:#?}", verdict.compared);
+    assert!(verdict.holds() && verdict.worst() < 1e-4, "{:#?}", verdict.compared);
     assert_eq!(verdict.skipped, []);
     // Position table, patches, six blocks, three pairs of either size, both orders, the sum.
     assert_eq!(verdict.compared.len(), 1 + 1 + 6 + 6 + 2 + 1);
@@ -39,7 +39,13 @@ fn vggt_equals_its_reference() {
 fn spatial_mllm_equals_its_reference_at_both_time_steps() {
     for name in ["ref_sec0.5.safetensors", "ref_sec1.0.safetensors"] {
         let verdict = compared(name);
-        assert!(verdict.holds(), "{name}: {:#?}", verdict.compared);
+        // One state of the reference, of numbers up to 23, is itself 1.1e-4 from what the same code computes in f64: the image
+        // encoder's convolution over 1,176 pixels rounds by 6e-6, and every block multiplies that.
+        let [state, others] = [true, false].map(|is| {
+            let rows = verdict.compared.iter().filter(|row| (row.name == "out.hidden.2") == is);
+            rows.map(|row| row.worst).fold(0.0, f64::max)
+        });
+        assert!(verdict.holds() && others < 1e-4 && state < 1.5e-4, "{name}: {:#?}", verdict.compared);
         assert_eq!(verdict.skipped, [], "{name}");
         // Both addends, their sum and what enters the connector; positions; states, attention, logits.
         assert_eq!(verdict.compared.len(), 4 + 2 + 4 + 3 + 1, "{name}");

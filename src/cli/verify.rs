@@ -33,7 +33,7 @@ pub struct Verify {
     /// processor and no tokenizer.
     #[arg(long, conflicts_with = "image")]
     model_only: bool,
-    /// Largest absolute difference that counts as equal.
+    /// Largest difference that counts as equal: absolute for numbers up to 1, of larger ones relative to themselves.
     #[arg(long, default_value_t = 1e-4)]
     tolerance: f64,
     #[command(flatten)]
@@ -78,13 +78,13 @@ pub fn run(args: &Verify) -> Result<()> {
 
 fn print(verdict: &Verdict) {
     let width = verdict.compared.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    println!("{:width$}  {:>9}  {:>9}", "", "absolute", "relative");
     for row in &verdict.compared {
         let mark = if row.holds() { "equal" } else { "DIFFERS" };
-        println!("{:width$}  {:>9.2e}  {mark:7}  {:?}", row.name, row.worst, row.shape);
+        println!("{:width$}  {:>9.2e}  {:>9.2e}  {mark:7}  {:?}", row.name, row.worst, row.relative, row.shape);
     }
     for (name, why) in &verdict.skipped {
         println!("{name:width$}  not compared: {why}");
     }
-    let worst = verdict.compared.iter().filter(|row| row.tolerance > 0.0).map(|row| row.worst).fold(0.0, f64::max);
-    println!("{} tensors compared, worst difference {worst:.2e}", verdict.compared.len());
+    println!("{} tensors compared, worst difference {:.2e}", verdict.compared.len(), verdict.worst());
 }

@@ -21,17 +21,20 @@ pub struct Object {
     /// Of a video whose objects are annotated: the boxes in every frame, `[frames][boxes]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_frame: Vec<Vec<PixelBox>>,
+    /// Of a video whose depth is known: how far from the camera it stands, on the floor; the mean over frames that show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metres: Option<f64>,
 }
 
 impl Object {
     /// A thing in a picture.
     pub fn new(name: impl Into<String>, boxes: Vec<PixelBox>) -> Self {
-        Self { name: name.into(), boxes, by_frame: Vec::new() }
+        Self { name: name.into(), boxes, by_frame: Vec::new(), metres: None }
     }
 
     /// A thing in a video, `[frames][boxes]`.
     pub fn in_frames(name: impl Into<String>, by_frame: Vec<Vec<PixelBox>>) -> Self {
-        Self { name: name.into(), boxes: by_frame.first().cloned().unwrap_or_default(), by_frame }
+        Self { name: name.into(), boxes: by_frame.first().cloned().unwrap_or_default(), by_frame, metres: None }
     }
 
     /// The centre (x, y) of the smallest rectangle around its boxes; `None` where nobody annotated it.

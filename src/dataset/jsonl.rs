@@ -25,7 +25,7 @@ const KEYS: [&str; 12] = [
     "pair",
     "set",
 ];
-const OBJECT_KEYS: [&str; 3] = ["name", "boxes", "frames"];
+const OBJECT_KEYS: [&str; 4] = ["name", "boxes", "frames", "metres"];
 
 /// The line for an item whose image or video is at `image`, without the line break.
 pub(super) fn write(item: &Item, image: &str) -> String {
@@ -61,7 +61,10 @@ pub(super) fn write(item: &Item, image: &str) -> String {
             return serde_json::json!({ "name": object.name, "boxes": numbers(&object.boxes) });
         }
         let frames: Vec<_> = object.by_frame.iter().map(|boxes| numbers(boxes)).collect();
-        serde_json::json!({ "name": object.name, "frames": frames })
+        match object.metres {
+            None => serde_json::json!({ "name": object.name, "frames": frames }),
+            Some(metres) => serde_json::json!({ "name": object.name, "frames": frames, "metres": metres }),
+        }
     };
     let line = Line {
         id: &item.id,
@@ -164,12 +167,18 @@ fn object((index, map): (usize, Map<String, Value>)) -> Result<Object> {
         let name = fields.text("name")?;
         let boxes: Option<Vec<[f64; 4]>> = fields.optional("boxes", "a list of [x1, y1, x2, y2] in pixels")?;
         let frames: Option<Vec<Vec<[f64; 4]>>> = fields.optional("frames", "for each frame a list of boxes")?;
+        let metres: Option<f64> = fields.optional("metres", "a number of metres")?;
+        if metres.is_some_and(|metres| !(metres.is_finite() && metres >= 0.0)) {
+            return Err(Error::data("`metres` is no distance: expected a number from 0"));
+        }
         let read = |boxes: Vec<[f64; 4]>| boxes.into_iter().map(pixel_box).collect::<Result<Vec<_>>>();
         match (boxes, frames) {
             (Some(_), Some(_)) => Err(Error::data("has both `boxes` and `frames`")
                 .with_help("`boxes` are those of an image, `frames` those of a video, a list for each frame")),
-            (_, Some(frames)) => Ok(Object::in_frames(name, frames.into_iter().map(read).collect::<Result<_>>()?)),
-            (boxes, None) => Ok(Object::new(name, read(boxes.unwrap_or_default())?)),
+            (_, Some(frames)) => {
+                Ok(Object { metres, ..Object::in_frames(name, frames.into_iter().map(read).collect::<Result<_>>()?) })
+            }
+            (boxes, None) => Ok(Object { metres, ..Object::new(name, read(boxes.unwrap_or_default())?) }),
         }
     };
     read().map_err(|error: Error| error.within(format!("`objects[{index}]`")))
@@ -278,12 +287,14 @@ mod tests {
     #[test]
     fn a_video_has_boxes_by_frame() {
         let text = r#"{"id":"a","video":"clip","question":"?","options":["1","0"],"gold":1,
-            "objects":[{"name":"cup","frames":[[],[[0,1,2,3]]]}]}"#;
+            "objects":[{"name":"cup","frames":[[],[[0,1,2,3]]],"metres":2.5}]}"#;
         let item = parse(text).unwrap();
         assert_eq!((item.medium, item.objects[0].by_frame.len(), item.objects[0].boxes.len()), (Medium::Video, 2, 0));
         assert_eq!(parse(&write(&item, "clip")).unwrap(), item);
         let both = text.replacen(r#""video""#, r#""image":"a.png","video""#, 1);
         assert!(parse(&both).unwrap_err().to_string().contains("both `image` and `video`"));
+        let behind = text.replacen("2.5", "-2.5", 1);
+        assert!(parse(&behind).unwrap_err().to_string().contains("`metres` is no distance"));
         let both = text.replacen(r#""frames""#, r#""boxes":[],"frames""#, 1);
         assert!(parse(&both).unwrap_err().to_string().contains("both `boxes` and `frames`"));
     }

@@ -49,6 +49,9 @@ pub struct Comparison {
     pub shape: Vec<usize>,
     /// Largest absolute difference; for ids, how many differ.
     pub worst: f64,
+    /// The same of numbers beyond 1 relative to themselves: what must be within the tolerance. In single precision, numbers of
+    /// a thousand, which real models have, are 1e-4 apart from their neighbours.
+    pub relative: f64,
     pub tolerance: f64,
 }
 
@@ -59,12 +62,18 @@ impl Comparison {
             let message = format!("reference tensor `{name}` has shape {shape:?}, ours holds {} values", ours.len());
             return Err(Error::data(message).with_help("was the reference made from this checkpoint?"));
         }
-        Ok(Self { name: name.to_owned(), shape, worst: worst(expected, ours), tolerance })
+        let [worst, relative] = [|_| 1.0, |x: f32| x.abs().max(1.0)].map(|unit| worst(expected, ours, unit));
+        Ok(Self { name: name.to_owned(), shape, worst, relative, tolerance })
+    }
+
+    /// Of what has one measure of its own.
+    fn measured(name: &str, shape: Vec<usize>, worst: f64, tolerance: f64) -> Self {
+        Self { name: name.to_owned(), shape, worst, relative: worst, tolerance }
     }
 
     pub fn holds(&self) -> bool {
         // Written so that a NaN fails.
-        self.worst <= self.tolerance
+        self.relative <= self.tolerance
     }
 }
 
@@ -79,6 +88,11 @@ pub struct Verdict {
 impl Verdict {
     pub fn holds(&self) -> bool {
         !self.compared.is_empty() && self.compared.iter().all(Comparison::holds)
+    }
+
+    /// The largest absolute difference of anything that was computed from the inputs.
+    pub fn worst(&self) -> f64 {
+        self.compared.iter().filter(|row| !row.name.starts_with("in.")).map(|row| row.worst).fold(0.0, f64::max)
     }
 }
 
@@ -146,7 +160,7 @@ pub fn verify_model(
             let missing = expected.len().abs_diff(generated.len());
             let shape = reference.shape(name);
             let worst = (differing + missing) as f64;
-            verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance: 0.0 });
+            verdict.compared.push(Comparison::measured(name, shape, worst, 0.0));
             continue;
         }
         if let Some(ours) = trace.integers(name) {
@@ -154,7 +168,7 @@ pub fn verify_model(
             let differing = expected.iter().zip(&ours).filter(|(a, b)| a != b).count();
             let worst = (differing + expected.len().abs_diff(ours.len())) as f64;
             let shape = reference.shape(name);
-            verdict.compared.push(Comparison { name: name.to_owned(), shape, worst, tolerance: 0.0 });
+            verdict.compared.push(Comparison::measured(name, shape, worst, 0.0));
             continue;
         }
         match trace.find(name) {
@@ -228,12 +242,9 @@ fn check_processor(
         Some(question) => {
             let ids = processor.prepare(&image, &question, &[])?.ids;
             let differing = expected.iter().zip(&ids).filter(|(a, b)| a != b).count();
-            verdict.compared.push(Comparison {
-                name: "in.input_ids".to_owned(),
-                shape: reference.shape("in.input_ids"),
-                worst: (differing + expected.len().abs_diff(ids.len())) as f64,
-                tolerance: 0.0,
-            });
+            let differing = (differing + expected.len().abs_diff(ids.len())) as f64;
+            let shape = reference.shape("in.input_ids");
+            verdict.compared.push(Comparison::measured("in.input_ids", shape, differing, 0.0));
         }
     }
     let picture = processor.picture(&image)?;
@@ -242,12 +253,7 @@ fn check_processor(
     let [ours, ..] = picture.pixel_shape;
     let times = frames / ours.max(1);
     let apart = |ours: &[f32]| pixels_apart(&pixels, &ours.repeat(times), frames, processor.pixel_std());
-    let row = |name: &str, worst| Comparison {
-        name: name.to_owned(),
-        shape: reference.shape("in.pixel_values"),
-        worst,
-        tolerance: PIXEL_STEP,
-    };
+    let row = |name: &str, worst| Comparison::measured(name, reference.shape("in.pixel_values"), worst, PIXEL_STEP);
     // Which library resized, the reference does not say: the first that fits is named where it is not our own.
     let mut rows = vec![row("in.pixel_values", apart(&picture.pixels))];
     for resampler in Resampler::ALL.into_iter().filter(|other| *other != Resampler::default()) {
@@ -267,12 +273,13 @@ pub fn pixels_apart(expected: &[f32], ours: &[f32], frames: usize, std: [f32; 3]
     }
     let channel = expected.len().div_ceil(3 * frames.max(1));
     let channels = expected.chunks(channel).zip(ours.chunks(channel)).zip(std.into_iter().cycle());
-    channels.map(|((expected, ours), std)| worst(expected, ours) * f64::from(std)).fold(0.0, f64::max)
+    channels.map(|((expected, ours), std)| worst(expected, ours, |_| 1.0) * f64::from(std)).fold(0.0, f64::max)
 }
 
-fn worst(expected: &[f32], ours: &[f32]) -> f64 {
+/// The largest difference, each in units of what is expected.
+fn worst(expected: &[f32], ours: &[f32], unit: fn(f32) -> f32) -> f64 {
     expected.iter().zip(ours).fold(0.0, |worst: f64, (a, b)| {
-        let difference = f64::from((a - b).abs());
+        let difference = f64::from((a - b).abs() / unit(*a));
         if difference.is_nan() {
             f64::NAN
         } else if worst.is_nan() {

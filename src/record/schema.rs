@@ -94,7 +94,7 @@ fn items(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {
 }
 
 /// `object_{k + 1}` and what belongs to it.
-fn object_columns(recorded: &[Recorded], k: usize) -> [Column; 4] {
+fn object_columns(recorded: &[Recorded], k: usize) -> Vec<Column> {
     let name = format!("object_{}", k + 1);
     // Where the grid shows it: of a video, in all of its frames.
     let object = |one: &Recorded| -> Option<Object> {
@@ -107,7 +107,10 @@ fn object_columns(recorded: &[Recorded], k: usize) -> [Column; 4] {
         Some(one.geometry.visible_union(&object.boxes))
     });
     let outside: Vec<Option<bool>> = visible.iter().map(|share| share.map(|share| share < 1.0)).collect();
-    [
+    let metres: Vec<Option<f64>> = each(recorded, |one| one.item.objects.get(k)?.metres);
+    // Known of few datasets.
+    let away = metres.iter().any(Option::is_some).then(|| Column::new(format!("{name}_metres").into(), metres));
+    let columns = [
         Column::new(name.as_str().into(), each(recorded, |one| object(one).map(|object| object.name))),
         number_lists::<Float64Type>(
             &format!("{name}_boxes"),
@@ -115,7 +118,8 @@ fn object_columns(recorded: &[Recorded], k: usize) -> [Column; 4] {
         ),
         Column::new(format!("{name}_visible").into(), visible),
         Column::new(format!("{name}_outside").into(), outside),
-    ]
+    ];
+    columns.into_iter().chain(away).collect()
 }
 
 fn attention(recorded: &[Recorded], objects: usize) -> PolarsResult<DataFrame> {

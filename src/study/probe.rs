@@ -52,9 +52,16 @@ pub enum Target {
     RelationAtText,
     /// Where an object's centre is, 0 to 1 across what the model sees; a regression.
     AbsXy,
+    /// How many metres an object is from the camera; a regression.
+    Distance,
 }
 
 impl Target {
+    /// Whether a number is read, and no class.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::AbsXy | Self::Distance)
+    }
+
     /// As the study and the tables spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,6 +70,7 @@ impl Target {
             Self::PairRelation => "pair_relation",
             Self::RelationAtText => "relation_at_text",
             Self::AbsXy => "abs_xy",
+            Self::Distance => "distance",
         }
     }
 }
@@ -290,8 +298,9 @@ impl TryFrom<Unchecked> for Probe {
         if target == Target::PairRelation && ![1, 2].iter().all(|&k| groups.contains(&Group::Object(k))) {
             return Err(of(format!("pair_relation needs both objects\n{}", advice(target))));
         }
-        if target == Target::AbsXy && fits != [FitMode::Standard] {
-            return Err(of("abs_xy is a regression\nonly `fits = [\"standard\"]`, ridge regression, fits it".into()));
+        if target.is_number() && fits != [FitMode::Standard] {
+            let name = target.name();
+            return Err(of(format!("{name} is a regression\nonly `fits = [\"standard\"]`, ridge regression, fits it")));
         }
         Ok(Self { name, dataset, target, label, groups, sites, fits, splits, primary })
     }
@@ -311,7 +320,7 @@ fn goes_with(target: Target, group: Group) -> bool {
         Target::Slot | Target::LayoutAtFixedLocation => !text,
         Target::PairRelation => matches!(group, Group::Object(1 | 2)),
         Target::RelationAtText => text,
-        Target::AbsXy => matches!(group, Group::Object(_)),
+        Target::AbsXy | Target::Distance => matches!(group, Group::Object(_)),
     }
 }
 
@@ -321,7 +330,7 @@ fn advice(target: Target) -> &'static str {
         Target::LayoutAtFixedLocation => "it is read from single image tokens: image, background, cell_0_0, ..",
         Target::PairRelation => "expected `groups = [\"object_1\", \"object_2\"]`",
         Target::RelationAtText => "it is read from the question: word_1, word_2, last",
-        Target::AbsXy => "it is read from objects: object_1, object_2, ..",
+        Target::AbsXy | Target::Distance => "it is read from objects: object_1, object_2, ..",
     }
 }
 

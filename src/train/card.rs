@@ -41,7 +41,7 @@ fn card(recipe: &Recipe, parameters: usize, tallies: &[Tally]) -> String {
 /// What is said of the plan and of the optimiser.
 fn plan(recipe: &Recipe) -> String {
     let Recipe { seed, optimiser, phases, .. } = recipe;
-    let images: usize = phases.iter().map(|phase| phase.steps * phase.images).sum();
+    let images: usize = (0..recipe.steps()).map(|step| phases[recipe.phase(step).0].images).sum();
     format!(
         "`recipe.toml` beside this file, seed {seed}: {} steps, {images} images or videos with several questions each, AdamW \
          with rate {}, betas {} and {}, weight decay {}, gradients clipped to {}, {} steps of warm-up, cosine decay. Curves: \

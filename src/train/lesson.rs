@@ -166,14 +166,19 @@ impl Course for Rooms {
         let named = match self.naming {
             Naming::Unnamed => Vec::new(),
             Naming::Named => {
+                let cameras = room.cameras(self.frames);
                 let seen = room.sightings(self.frames, self.canvas).into_iter().enumerate();
                 let in_frame = |(frame, things): (usize, Vec<Option<rooms::Sighting>>)| {
                     let mut things: Vec<_> = things.into_iter().zip(&room.solids).collect();
                     // What is near covers what is far, and is larger.
                     things.sort_by_key(|(seen, _)| std::cmp::Reverse(seen.map_or(0, |seen| seen.pixels)));
+                    let (eye, middle) = (cameras[frame].eye, f64::from(self.canvas) / 2.0);
                     let named = things.into_iter().filter_map(move |(seen, solid)| {
-                        let words = vec![solid.identity.tint.word(), solid.identity.form.word()];
-                        seen.map(|seen| Named { frame, place: seen.area, words })
+                        let place = seen?.area;
+                        let side = if place.x1 + place.x2 < 2.0 * middle { "left" } else { "right" };
+                        let words =
+                            vec![solid.identity.tint.word(), solid.identity.form.word(), side, metres(solid.away(eye))];
+                        Some(Named { frame, place, words })
                     });
                     named.collect::<Vec<_>>()
                 };
@@ -182,6 +187,11 @@ impl Course for Rooms {
         };
         Lesson { frames, turns: turns.collect(), named }
     }
+}
+
+/// The number of whole metres, of those that there is a word for.
+fn metres(away: f64) -> &'static str {
+    rooms::NUMBERS[(away as usize).clamp(1, rooms::NUMBERS.len()) - 1]
 }
 
 /// The course of a recipe's mix of rooms.

@@ -114,7 +114,8 @@ pub struct Phase {
     /// Images a step.
     pub images: usize,
     /// Weight of the patch-naming loss at the first and the last step of the phase: image tokens are asked, through the
-    /// language model's own embedding table, for the colour and shape of what their patch shows.
+    /// language model's own embedding table, for the colour and shape of what their patch shows, and for its place: in scenes
+    /// column and row, in rooms left or right and the metres to the camera.
     #[serde(default)]
     pub naming: [f64; 2],
     /// Pictures of scenes; or else [`rooms`](Self::rooms).

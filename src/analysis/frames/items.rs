@@ -46,6 +46,8 @@ pub struct Sighting {
     pub boxes: Vec<PixelBox>,
     /// Share of the boxes' area inside what the model sees.
     pub visible: Option<f64>,
+    /// As in [`Object`](crate::dataset::Object::metres).
+    pub metres: Option<f64>,
 }
 
 impl Items {
@@ -147,6 +149,10 @@ fn objects(frame: &Frame, id: &[String]) -> Result<Vec<Vec<Sighting>>> {
         let names = frame.optional_texts(&format!("object_{k}"))?;
         let flat = frame.number_lists(&format!("object_{k}_boxes"))?;
         let visible = frame.optional_numbers(&format!("object_{k}_visible"))?;
+        let metres = match frame.has(&format!("object_{k}_metres")) {
+            true => frame.optional_numbers(&format!("object_{k}_metres"))?,
+            false => vec![None; id.len()],
+        };
         for (row, (flat, visible)) in flat.into_iter().zip(visible).enumerate() {
             if names[row].is_none() && flat.is_empty() {
                 continue;
@@ -156,7 +162,7 @@ fn objects(frame: &Frame, id: &[String]) -> Result<Vec<Vec<Sighting>>> {
             // An item may lack object 1 but have object 2; the places must not shift.
             objects[row].resize(k - 1, Sighting::default());
             let name = names[row].clone().unwrap_or_default();
-            objects[row].push(Sighting { name, boxes, visible });
+            objects[row].push(Sighting { name, boxes, visible, metres: metres[row] });
         }
     }
     Ok(objects)

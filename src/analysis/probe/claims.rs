@@ -86,7 +86,7 @@ pub fn at_site(target: Target, rows: &[&Row]) -> Vec<Claim> {
         }
         Target::Slot => slot(rows),
         Target::PairRelation | Target::RelationAtText => relation(rows).into_iter().collect(),
-        Target::AbsXy => Vec::new(),
+        Target::AbsXy | Target::Distance => Vec::new(),
     }
 }
 

@@ -41,7 +41,7 @@ pub fn apply(context: &Context, sample: &Sample, states: &States, probes: &[Prob
     let scenes = scenes_in(variant, context.scenes);
     let moved = match context.asked.target {
         // Tokens of an object are other tokens where it was moved.
-        Target::Slot | Target::AbsXy => {
+        Target::Slot | Target::AbsXy | Target::Distance => {
             let all = Sample::all(&context.problem, context.asked, states, variant, &scenes);
             all.into_iter().find(|other| other.group == sample.group)?
         }
@@ -72,7 +72,7 @@ pub fn apply(context: &Context, sample: &Sample, states: &States, probes: &[Prob
     let truth = |&row: &usize| {
         let unit = &context.problem.units[moved.observations[row].unit];
         match (unit.truth, unit.object.and_then(|k| scenes[unit.item].object(k)), context.problem.axis) {
-            // A coordinate moves along with its object.
+            // A coordinate moves along with its object; how far away it is stays.
             (Truth::Value(_), Some(object), Some(axis)) => {
                 Truth::Value(axis.along(scenes[unit.item].relative(object.centre)))
             }

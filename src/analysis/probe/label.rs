@@ -44,6 +44,13 @@ pub(super) fn labels(asked: &Probe, axis: Axis, item: usize, scene: &Scene, slot
                 says: Says::Value(axis.along(scene.relative(object.centre))),
             })
             .collect(),
+        Target::Distance => scene
+            .seen()
+            .filter_map(|(k, object)| {
+                let says = Says::Value(object.metres?);
+                Some(Label { item, object: Some(k), identity: object.name.clone(), says })
+            })
+            .collect(),
         Target::LayoutAtFixedLocation => whole(first(), asked.label.and_then(|label| layout(label, axis, scene))),
         Target::PairRelation => {
             let both = scene.object(1).zip(scene.object(2));

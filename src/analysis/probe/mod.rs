@@ -11,6 +11,7 @@
 //! | `pair_relation` | an image: mean(object 1) - mean(object 2) | the relation is in the two objects' tokens |
 //! | `relation_at_text` | a word of a question | the answer has arrived in the text |
 //! | `abs_xy` | an object of an image (regression) | metric position |
+//! | `distance` | an object of a video (regression) | how far from the camera it is, on average over the frames that show it |
 //!
 //! Readable is not used: that needs an intervention at the same site.
 //!
@@ -286,7 +287,7 @@ impl<'a> Collected<'a> {
                 background: None,
                 fit: FitMode::Standard,
                 split: Split::RandomImage,
-                metric: if asked.target == Target::AbsXy { "r2" } else { "acc" },
+                metric: if asked.target.is_number() { "r2" } else { "acc" },
             };
             self.context_of.push(at);
             self.all.rows.push(Row::new(key, context.params.seed).undefined(reason));

@@ -79,7 +79,7 @@ impl Problem {
     /// A probe's problems: one an axis, and both axes together where the target knows no axis or all relations are one label.
     pub fn all(probe: usize, asked: &Probe, scenes: &[Scene]) -> Vec<Self> {
         let axes: &[Option<Axis>] = match (asked.target, asked.label) {
-            (Target::LayoutAtFixedLocation, Some(LayoutLabel::Axis)) => &[None],
+            (Target::LayoutAtFixedLocation, Some(LayoutLabel::Axis)) | (Target::Distance, _) => &[None],
             (Target::Slot | Target::AbsXy | Target::LayoutAtFixedLocation, _) => {
                 &[Some(Axis::Horizontal), Some(Axis::Vertical)]
             }

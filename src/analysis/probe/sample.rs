@@ -99,7 +99,9 @@ impl Sample {
         match asked.target {
             Target::PairRelation => pair(problem, states, variant).into_iter().collect(),
             Target::LayoutAtFixedLocation => cells(problem, asked, states, variant, scenes),
-            Target::Slot | Target::AbsXy | Target::RelationAtText => pooled(problem, asked, states, variant, scenes),
+            Target::Slot | Target::AbsXy | Target::Distance | Target::RelationAtText => {
+                pooled(problem, asked, states, variant, scenes)
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Seen {
     pub centre: [f64; 2],
     /// Place along the axis among the annotated objects, from 0.
     pub rank: usize,
+    /// As in [`Object`].
+    pub metres: Option<f64>,
 }
 
 impl Scene {
@@ -49,7 +51,10 @@ impl Scene {
         let one = |item: usize| {
             let objects: Vec<Object> = items.objects[item]
                 .iter()
-                .map(|object| Object::new(object.name.clone(), object.boxes.clone()))
+                .map(|object| Object {
+                    metres: object.metres,
+                    ..Object::new(object.name.clone(), object.boxes.clone())
+                })
                 .collect();
             let relation = items.relation[item].clone();
             let axis = Axis::of(relation.as_deref(), objects.iter().filter_map(Object::centre));
@@ -168,7 +173,13 @@ fn ranked(objects: &[Object], axis: Axis) -> Vec<Option<Seen>> {
     let rank = |at: usize| order.iter().position(|(_, one)| *one == at).unwrap_or_default();
     let seen = |(at, object): (usize, &Object)| {
         let centre = object.centre()?;
-        Some(Seen { name: object.name.clone(), boxes: object.boxes.clone(), centre, rank: rank(at) })
+        Some(Seen {
+            name: object.name.clone(),
+            boxes: object.boxes.clone(),
+            centre,
+            rank: rank(at),
+            metres: object.metres,
+        })
     };
     objects.iter().enumerate().map(seen).collect()
 }

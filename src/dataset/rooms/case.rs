@@ -68,7 +68,7 @@ impl Spec {
             let (moving, mut about) = roles(kind, &places);
             // What a question lists, it lists in any order.
             let listed = usize::from(kind == Kind::Distance);
-            if matches!(kind, Kind::Distance | Kind::Order | Kind::Nearer) {
+            if matches!(kind, Kind::Distance | Kind::Order | Kind::Side | Kind::Nearer) {
                 dice.shuffle(&mut about[listed..]);
             }
             let asked = Asked { room: &room, seen: &seen, canvas: self.canvas };

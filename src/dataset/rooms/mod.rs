@@ -23,7 +23,7 @@ pub use super::scenes::Split;
 pub use camera::{Camera, Path};
 pub use identity::{Form, HELD_OUT, Identity, Tint};
 pub use mix::{KindWeights, Mix};
-pub use question::{Kind, Turn, vocabulary};
+pub use question::{Kind, NUMBERS, Turn, vocabulary};
 pub use render::{Sighting, Survey};
 pub use room::Room;
 pub use set::{Rooms, SHIPPED, Shipped};

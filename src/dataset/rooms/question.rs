@@ -99,7 +99,7 @@ impl End {
 }
 
 /// Numbers of things, from one.
-pub(super) const NUMBERS: [&str; 4] = ["one", "two", "three", "four"];
+pub const NUMBERS: [&str; 4] = ["one", "two", "three", "four"];
 
 pub(super) fn direction(by: Identity, facing: Identity, asked: Identity) -> String {
     format!("Standing by the {by} and facing the {facing}, is the {asked} to your left or right?")
@@ -121,8 +121,8 @@ pub(super) fn order(end: End, [a, b, c]: [Tint; 3]) -> String {
     format!("What colour is the object that appears {}: {}, {} or {}?", end.word(), a.word(), b.word(), c.word())
 }
 
-pub(super) fn side(asked: Identity, reference: Identity) -> String {
-    format!("In the first frame, is the {asked} left or right of the {reference}?")
+pub(super) fn side([a, b]: [Tint; 2]) -> String {
+    format!("What colour is the object farther left in the first frame: {} or {}?", a.word(), b.word())
 }
 
 pub(super) fn nearer([a, b]: [Tint; 2]) -> String {
@@ -142,7 +142,7 @@ pub fn vocabulary() -> Vec<String> {
             let thing = Identity { form, tint };
             texts.extend([direction(thing, thing, thing), bearing(thing, thing, thing), distance(thing, [tint; 3])]);
             texts.extend(End::ALL.map(|end| order(end, [tint; 3])));
-            texts.extend([side(thing, thing), nearer([tint; 2]), form_of(tint)]);
+            texts.extend([side([tint; 2]), nearer([tint; 2]), form_of(tint)]);
         }
     }
     let tokens: BTreeSet<&str> = texts.iter().flat_map(|text| tokens(text)).collect();

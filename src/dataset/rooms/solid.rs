@@ -1,6 +1,7 @@
 //! Things on the floor, and where rays meet them.
 
 use super::identity::{Form, Identity};
+use super::layout::distance;
 use super::vector::{Vec3, on_circle};
 
 /// A thing that stands on the floor.
@@ -38,6 +39,11 @@ impl Solid {
             Form::Ball => 2.0 * self.size,
             Form::Post => POST_HEIGHT * self.size,
         }
+    }
+
+    /// Metres on the floor from where a camera is to the thing's middle.
+    pub fn away(&self, eye: Vec3) -> f64 {
+        distance(self.at, [eye.x, eye.y])
     }
 
     /// A ball that contains it: centre and radius.

@@ -40,7 +40,7 @@ impl Asked<'_> {
             Kind::Bearing => (question::bearing(named(0)?, named(1)?, named(2)?), sides(3), self.bearing(about)?),
             Kind::Distance => (question::distance(named(0)?, tints(1)?), words(1), self.nearest(about)?),
             Kind::Order => (question::order(end, tints(0)?), words(0), self.extreme(end, about)?),
-            Kind::Side => (question::side(named(0)?, named(1)?), sides(2), self.side(about)?),
+            Kind::Side => (question::side([named(0)?.tint, named(1)?.tint]), words(0), self.side(about)?),
             Kind::Nearer => (question::nearer([named(0)?.tint, named(1)?.tint]), words(0), self.nearer(about)?),
             Kind::Form => {
                 let form = named(0)?.form;
@@ -127,7 +127,7 @@ impl Asked<'_> {
         let camera = *self.room.cameras(last + 1).last()?;
         let away = |thing: usize| {
             self.seen.clear(last, thing, self.canvas)?;
-            Some(distance(self.room.solids[thing].at, [camera.eye.x, camera.eye.y]))
+            Some(self.room.solids[thing].away(camera.eye))
         };
         let [one, other] = *about.first_chunk()?;
         let further = away(one)? - away(other)?;
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn one_image_tells_side_and_nearer() {
-        assert_eq!(answer(&[[-1.0, 0.0], [1.0, 0.5]], Kind::Side).as_deref(), Some("left"));
+        assert_eq!(answer(&[[-1.0, 0.0], [1.0, 0.5]], Kind::Side).as_deref(), Some("red"));
         assert_eq!(answer(&[[0.1, 0.0], [-0.1, 1.5]], Kind::Side), None);
         assert_eq!(answer(&[[-0.9, 1.0], [0.7, -0.5]], Kind::Nearer).as_deref(), Some("green"));
     }

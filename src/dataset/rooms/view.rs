@@ -52,9 +52,13 @@ impl Room {
     /// The things at these places in [`Room::solids`], then the others, with their boxes in every frame.
     pub(super) fn objects(&self, first: &[usize], seen: &[Vec<Option<Sighting>>]) -> Vec<Object> {
         let others = (0..self.solids.len()).filter(|solid| !first.contains(solid));
+        let cameras = self.cameras(seen.len());
         let object = |solid: usize| {
             let boxes = seen.iter().map(|frame| frame[solid].iter().map(|sighting| sighting.area).collect());
-            Object::in_frames(self.solids[solid].identity.to_string(), boxes.collect())
+            let shown = cameras.iter().zip(seen).filter(|(_, frame)| frame[solid].is_some());
+            let away: Vec<f64> = shown.map(|(camera, _)| self.solids[solid].away(camera.eye)).collect();
+            let metres = (!away.is_empty()).then(|| away.iter().sum::<f64>() / away.len() as f64);
+            Object { metres, ..Object::in_frames(self.solids[solid].identity.to_string(), boxes.collect()) }
         };
         first.iter().copied().chain(others).map(object).collect()
     }

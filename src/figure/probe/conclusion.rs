@@ -10,10 +10,12 @@ use super::rows::{Claim, Measure};
 use super::wording;
 
 /// The controls that decide: they hold everything that gives a label away without the network. A coordinate *is* geometry, and
-/// is given away by nothing else: whether it can be read is asked of permuted images.
+/// is given away by nothing else: whether it can be read is asked of permuted images. What is far away is small and high in the
+/// frame: a distance must be read better than that gives it away.
 pub fn deciding(target: &str) -> &'static [&'static str] {
     match target {
         "abs_xy" => &["shuffled"],
+        "distance" => &["shuffled", "geometry_only"],
         _ => &["control_content", "control_location", "geometry_only"],
     }
 }

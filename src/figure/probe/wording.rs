@@ -99,6 +99,7 @@ pub fn claim(target: &str) -> &'static str {
         "pair_relation" => "the relation can be read from the two objects, whatever they are",
         "relation_at_text" => "the relation has reached the text",
         "abs_xy" => "the metric position can be read",
+        "distance" => "the distance from the camera can be read beyond what size and place in the frames give away",
         _ => "the target can be read",
     }
 }

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
+use super::host::{self, Sight};
 use super::{Across, Norm, Rotary, Windows};
 use crate::error::Result;
 use crate::model::hook::{Effect, Hooks};
@@ -151,11 +152,10 @@ impl Attention {
                 past.insert(self.known(x, rotary, seen)).clone()
             }
         };
-        let (key, value) = (self.share(known.key), self.share(known.value));
         if let Some(across) = tap.across {
-            across.visit(&query, &key, self.shape.scale, tap.hooks)?;
+            across.visit(&query, &shared(known.key.clone(), heads), self.shape.scale, tap.hooks)?;
         }
-        let context = self.attend(query, key, value, mask, tap)?;
+        let context = self.attend(query, known, mask, tap)?;
         let context = self.visit_heads(context, tap)?;
         let [batch, _, tokens, _] = context.dims();
         Ok(self.o.forward(context.swap_dims(1, 2).reshape([batch, tokens, heads * self.shape.head_dim])))
@@ -196,15 +196,17 @@ impl Attention {
     fn attend(
         &self,
         query: Tensor<4>,
-        key: Tensor<4>,
-        value: Tensor<4>,
+        KeyValue { key, value }: KeyValue,
         mask: &Mask,
         tap: &mut Tap<'_, '_>,
     ) -> Result<Tensor<4>> {
-        let scale = self.shape.scale;
-        let fused = fused([query.clone(), key.clone(), value.clone()], mask, scale);
+        let AttentionShape { heads, scale, .. } = self.shape;
         let sites: Vec<Site> = tap.scores.into_iter().chain(tap.weights).collect();
-        let Some(rows) = tap.hooks.rows(&sites, tap.lengths) else { return Ok(fused) };
+        let Some(rows) = tap.hooks.rows(&sites, tap.lengths) else {
+            return Ok(fused([query, key, value], mask, scale));
+        };
+        let fused = fused([query.clone(), key.clone(), value.clone()], mask, scale);
+        let (key, value) = (shared(key, heads), shared(value, heads));
 
         let [[batch, _, keys, _], [_, _, queries, _]] = [key.dims(), query.dims()];
         let mut scores = rows.pick(query).matmul(key.swap_dims(2, 3)) * scale;
@@ -240,38 +242,37 @@ impl Attention {
         let [batch, tokens, _] = x.dims();
         x.reshape([batch, tokens, heads, self.shape.head_dim]).swap_dims(1, 2)
     }
-
-    /// Repeats each key/value head for the query heads it serves.
-    fn share(&self, x: Tensor<4>) -> Tensor<4> {
-        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
-        if heads == kv_heads {
-            return x;
-        }
-        let [batch, _, tokens, _] = x.dims();
-        let group = heads / kv_heads;
-        x.unsqueeze_dim::<5>(2).repeat_dim(2, group).reshape([batch, heads, tokens, head_dim])
-    }
 }
 
-/// The fewest queries of so many keys that come out, to the last bit, as among many: smaller products go through kernels
-/// that sum in another order.
-pub fn fewest_queries(keys: usize) -> usize {
-    const SMALL_PRODUCT: usize = 256;
-    2.max(SMALL_PRODUCT / keys.max(1) + 1)
+/// Each key/value head repeated for the query heads it serves, `[batch, heads, tokens, head_dim]`.
+fn shared(x: Tensor<4>, heads: usize) -> Tensor<4> {
+    let [batch, kv_heads, tokens, head_dim] = x.dims();
+    if heads == kv_heads {
+        return x;
+    }
+    x.unsqueeze_dim::<5>(2).repeat_dim(2, heads / kv_heads).reshape([batch, heads, tokens, head_dim])
 }
 
 fn fused([query, key, value]: [Tensor<4>; 3], mask: &Mask, scale: f64) -> Tensor<4> {
     let [batch, heads, queries, _] = query.dims();
     let [_, _, keys, _] = key.dims();
-    let (hidden, is_causal) = match mask {
+    let sight = match mask {
         Mask::Windows(windows) => {
-            return windows
-                .each([query, key, value], |query, key, value| fused([query, key, value], &Mask::Full, scale));
+            return windows.each([query, shared(key, heads), shared(value, heads)], |query, key, value| {
+                fused([query, key, value], &Mask::Full, scale)
+            });
         }
-        Mask::Full => (None, false),
-        Mask::Causal => (None, true),
-        Mask::Hidden(mask) => (Some(mask.as_ref().clone().expand([batch, heads, queries, keys])), false),
+        Mask::Full => Some(Sight::All),
+        Mask::Causal => Some(Sight::Past),
+        Mask::Hidden(_) => None,
     };
-    let options = AttentionModuleOptions { scale: Some(scale), is_causal, softcap: None };
-    module::attention(query, key, value, hidden, None, options)
+    if let Some(sight) = sight.filter(|_| host::serves(&query)) {
+        return host::attention([query, key, value], sight, scale);
+    }
+    let hidden = match mask {
+        Mask::Hidden(mask) => Some(mask.as_ref().clone().expand([batch, heads, queries, keys])),
+        _ => None,
+    };
+    let options = AttentionModuleOptions { scale: Some(scale), is_causal: sight == Some(Sight::Past), softcap: None };
+    module::attention(query, shared(key, heads), shared(value, heads), hidden, None, options)
 }

@@ -3,6 +3,7 @@
 mod across;
 mod activation;
 mod attention;
+mod host;
 mod mlp;
 mod norm;
 mod rotary;
@@ -10,7 +11,7 @@ mod windows;
 
 pub use across::Across;
 pub use activation::Activation;
-pub use attention::{Attention, AttentionShape, HeadNorms, KeyValue, Mask, Tap, fewest_queries};
+pub use attention::{Attention, AttentionShape, HeadNorms, KeyValue, Mask, Tap};
 pub use mlp::{FeedForward, GatedMlp, Mlp};
 pub use norm::{Gain, Norm, NormKind};
 pub use rotary::{Rotary, Wheels};
