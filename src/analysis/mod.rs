@@ -11,6 +11,7 @@ pub mod alignment;
 pub mod answers;
 pub mod attention_share;
 pub mod benchmark;
+pub mod compare;
 mod condition;
 pub mod coverage;
 pub mod cross_frame;

@@ -5,6 +5,7 @@
 
 mod analyze;
 mod command_line;
+mod compare;
 mod datasets;
 mod download;
 mod frames;
@@ -43,6 +44,7 @@ enum Verb {
     Record(record::Record),
     Analyze(analyze::Analyze),
     Report(report::Report),
+    Compare(compare::Compare),
     Import(import::Import),
     Overlay(overlay::OverlayArgs),
     Verify(verify::Verify),
@@ -86,6 +88,7 @@ impl Verb {
             Self::Record(args) => record::run(args),
             Self::Analyze(args) => analyze::run(args).map(whole),
             Self::Report(args) => report::run(args).map(whole),
+            Self::Compare(args) => compare::run(args).map(whole),
             Self::Import(args) => import::run(args),
             Self::Overlay(args) => overlay::run(args),
             Self::Inspect(args) => inspect::run(args),

@@ -1,7 +1,7 @@
 //! Mean, quantiles, and the interval that holds 95 % of the draws.
 
 /// Both ends of a 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Interval {
     pub lo: f64,
     pub hi: f64,

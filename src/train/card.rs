@@ -84,7 +84,10 @@ fn video(recipe: &Recipe, model: &VideoShape, parameters: usize) -> String {
          | image tower | {} layers, width {}, {} heads, MLP {} |\n\
          {spatial}\
          | decoder | {} layers, width {}, {} heads ({} key/value), MLP {} |\n\n\
-         ## Training\n\n{}\n\n",
+         ## Training\n\n{} First single frames, then videos. With a weight that fades, image tokens are also asked to name \
+         what stands in the middle of their patch (colour, form, left or right, metres from the camera) through the decoder's \
+         word embeddings. The test set shows rooms that training never shows, half of them with identities (form and colour) \
+         that it never shows.\n\n",
         recipe.name,
         parameters as f64 / 1e6,
         model.image,
