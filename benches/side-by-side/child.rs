@@ -16,9 +16,7 @@ use crate::task::Task;
 /// What an arm says when it is ready.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Loaded {
-    /// From the end of the imports on.
-    pub load_s: f64,
-    /// Of Python's modules.
+    /// Seconds that Python took to import the modules.
     pub import_s: f64,
     /// Bytes of memory, model loaded.
     pub held: u64,
@@ -68,7 +66,7 @@ impl Process {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let commands = child.stdin.take();
         let replies = BufReader::new(child.stdout.take().ok_or("no output")?);
-        let loaded = Loaded { load_s: 0.0, import_s: 0.0, held: 0 };
+        let loaded = Loaded { import_s: 0.0, held: 0 };
         let mut process = Self { child, commands, replies, begun, loaded };
         process.loaded = process.reply()?;
         Ok(process)

@@ -15,12 +15,11 @@ use crate::{Fallible, ours};
 
 /// Does what comes in, until nothing does.
 pub fn serve(task: Task, folder: &std::path::Path, scratch: &std::path::Path) -> Fallible<()> {
-    let begun = Instant::now();
     let mut arm = match ours::open(task, folder, scratch) {
         Ok(arm) => arm,
         Err(error) => return say(&json!({"error": error.to_string()})),
     };
-    say(&json!({"load_s": begun.elapsed().as_secs_f64(), "import_s": 0.0, "held": memory("VmRSS")}))?;
+    say(&json!({"import_s": 0.0, "held": memory("VmRSS")}))?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();

@@ -44,11 +44,11 @@ def main():
     begun = time.perf_counter()
     try:
         module = importlib.import_module(FILES[arm])
-        imported = time.perf_counter()
+        imports = time.perf_counter() - begun
         work = module.open_task(task, folder, scratch, int(threads))
     except Exception as error:
         return say(error=f"{type(error).__name__}: {error}")
-    say(load_s=time.perf_counter() - imported, import_s=imported - begun, held=memory("VmRSS"))
+    say(import_s=imports, held=memory("VmRSS"))
     for line in sys.stdin:
         command, *words = line.split()
         try:

@@ -42,10 +42,9 @@ class Alphas(hooks.Decoder):
         out = self.hf(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
         hook.remove()
         clean = self.items.difference(out.logits[:, -1])
-        tokens = cache.get_seq_length()
         effects = []
         for scaled.alpha in self.items.alphas:
-            cache.crop(tokens - 1)
+            cache.crop(-1)
             state = self.text(inputs_embeds=kept[0], past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
             effects.append(self.items.difference(self.hf.lm_head(state)) - clean)
         return {"effects": torch.cat(effects)}

@@ -22,8 +22,8 @@ struct Run {
 }
 
 impl Sweep {
-    /// Logit differences: of the clean runs, and of each layer and slot, `[layer][slot][pair]`.
-    fn sweep(&self, pairs: &[usize]) -> Fallible<(Vec<f32>, Vec<Vec<Vec<f32>>>)> {
+    /// Logit differences of the pairs: of their clean runs, and of each layer's slots, layer by layer.
+    fn sweep(&self, pairs: &[usize]) -> Fallible<(Vec<f32>, Vec<Vec<f32>>)> {
         let model = self.0.model.as_ref();
         let count = pairs.len();
         let (clean, partner) = (self.0.inputs(pairs, Side::Clean), self.0.inputs(pairs, Side::Partner));
@@ -34,11 +34,9 @@ impl Sweep {
         let visual = model.encode(&both, &mut Hooks::none())?;
         let clean = self.run(&clean, visual.clone().narrow(0, 0, count))?;
         let partner = self.run(&partner, visual.narrow(0, count, count))?;
-        let layer = |layer: usize| {
-            let slots = self.0.about.slots.iter();
-            slots.map(|(_, places)| self.patched(layer, places, &clean, &partner)).collect::<Fallible<_>>()
-        };
-        let patched = (0..model.depth()).map(layer).collect::<Fallible<_>>()?;
+        let slots = &self.0.about.slots;
+        let arms = (0..model.depth()).flat_map(|layer| slots.iter().map(move |(_, places)| (layer, places)));
+        let patched = arms.map(|(layer, places)| self.patched(layer, places, &clean, &partner)).collect::<Fallible<_>>()?;
         Ok((clean.difference, patched))
     }
 
@@ -84,8 +82,8 @@ impl Arm for Sweep {
 
     fn outputs(&mut self) -> Fallible<Outputs> {
         let (clean, patched) = self.sweep(&[0])?;
-        let (layers, slots) = (patched.len(), self.0.about.slots.len());
-        let effects = patched.iter().flatten().map(|patched| patched[0] - clean[0]).collect();
-        Ok(Outputs::from([("effects".into(), (vec![layers, slots], effects))]))
+        let shape = vec![self.0.model.depth(), self.0.about.slots.len()];
+        let effects = patched.iter().map(|patched| patched[0] - clean[0]).collect();
+        Ok(Outputs::from([("effects".into(), (shape, effects))]))
     }
 }
