@@ -70,12 +70,18 @@ struct Asked {
     /// This process is an arm: its name, the task, threads, the checkpoint, a folder to write to.
     #[arg(long, hide = true, num_args = 5)]
     serve: Option<Vec<String>>,
+    /// This process is a point of the scaling figure: axis, amount, threads.
+    #[arg(long, hide = true, num_args = 3)]
+    scale: Option<Vec<String>>,
 }
 
 fn main() -> Fallible<()> {
     let asked = Asked::parse();
     if let Some([_, task, _, folder, scratch]) = asked.serve.as_deref() {
         return serve::serve(task_named(task)?, Path::new(folder), Path::new(scratch));
+    }
+    if let Some([axis, amount, threads]) = asked.scale.as_deref() {
+        return scaling::point(axis, amount.parse()?, threads.parse()?);
     }
     let place = asked.out.clone().unwrap_or_else(|| std::env::temp_dir().join("vlmscope-side-by-side"));
     std::fs::create_dir_all(&place)?;
@@ -146,7 +152,7 @@ fn measure(asked: &Asked, place: &Path) -> Fallible<Results> {
         }
     }
     if asked.tasks.iter().any(|task| task == "scaling") {
-        results.scaling = scaling::measure(place, scratch.path(), &asked.threads)?;
+        results.scaling = scaling::measure(&asked.threads)?;
         keep(&mut results)?;
     }
     refused.iter().for_each(|reason| println!("NOT MEASURED, outputs differ or an arm failed: {reason}\n"));

@@ -55,7 +55,21 @@ fn write(text: &mut String, results: &Results) -> std::fmt::Result {
         }
         writeln!(text)?;
     }
-    Ok(())
+    scaling(text, results)
+}
+
+fn scaling(text: &mut String, results: &Results) -> std::fmt::Result {
+    if results.scaling.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "**Scaling of vlmscope**, medium shape\n")?;
+    writeln!(text, "| what grows | amount | threads | CPU s | wall s | peak MB |\n|---|---|---|---|---|---|")?;
+    for point in &results.scaling {
+        let [cpu, wall] = [point.cpu(), point.wall()].map(|time| time.map_or(String::new(), significant));
+        let peak = point.peak as f64 / 1e6;
+        writeln!(text, "| {} | {} | {} | {cpu} | {wall} | {peak:.0} |", point.axis, point.amount, point.threads)?;
+    }
+    writeln!(text)
 }
 
 /// Cells that are compared with each other, in the order in which they were measured.

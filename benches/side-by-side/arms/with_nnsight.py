@@ -76,7 +76,7 @@ class Alphas(Traced):
         for alpha in self.items.alphas:
             with self.model.trace(**inputs):
                 for block in blocks:
-                    attention = block.self_attn.source.attention_interface_0.source
+                    attention = block.self_attn.source.attention_interface_1.source
                     attention.nn_functional_softmax_0.input[:, :, -1, image] *= alpha
                 logits = self.model.lm_head.output.save()
             scaled.append(self.items.difference(logits[:, -1])[0] - clean)
