@@ -45,7 +45,14 @@ pub struct Process {
 
 impl Process {
     /// Starts an arm and waits until it is ready; an error is the arm's own reason.
-    pub fn start(arm: ArmName, python: Option<&Path>, task: Task, threads: usize, folder: &Path, scratch: &Path) -> Fallible<Self> {
+    pub fn start(
+        arm: ArmName,
+        python: Option<&Path>,
+        task: Task,
+        threads: usize,
+        folder: &Path,
+        scratch: &Path,
+    ) -> Fallible<Self> {
         let mut command = match (arm, python) {
             (ArmName::Vlmscope, _) => Command::new(std::env::current_exe()?),
             (_, None) => return Err("no Python was given".into()),

@@ -132,7 +132,8 @@ impl Ratios {
     fn new(groups: &[Vec<&Cell>], number: fn(&Cell) -> Option<f64>) -> Self {
         let mut marks = Vec::new();
         for (column, group) in groups.iter().enumerate() {
-            let Some(ours) = group.iter().find(|cell| cell.arm == ArmName::Vlmscope).and_then(|cell| number(cell)) else {
+            let Some(ours) = group.iter().find(|cell| cell.arm == ArmName::Vlmscope).and_then(|cell| number(cell))
+            else {
                 continue;
             };
             let others: Vec<_> =

@@ -78,7 +78,8 @@ fn items(folder: &Path, shape: &Shape) -> Fallible<()> {
         words[tokens - 5] = rng.random_range(text.clone());
         ids[1].extend(&words);
         // A colour for each image token, two of the blocks strong, and noise; the partner has the blocks' colours exchanged.
-        let mut colours: Vec<[f32; 3]> = (0..side * side).map(|_| [0; 3].map(|_| rng.random_range(-1.0..1.0))).collect();
+        let mut colours: Vec<[f32; 3]> =
+            (0..side * side).map(|_| [0; 3].map(|_| rng.random_range(-1.0..1.0))).collect();
         let strong = [[2.0, -1.5, -1.5], [-1.5, -1.5, 2.0]];
         let blocks: Vec<Vec<usize>> = About::of(shape).slots[1..3].iter().map(|(_, at)| at.clone()).collect();
         let noise: Vec<f32> = (0..3 * edge * edge).map(|_| rng.random_range(-0.3..0.3)).collect();

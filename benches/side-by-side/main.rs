@@ -100,7 +100,8 @@ fn main() -> Fallible<()> {
 }
 
 fn task_named(name: &str) -> Fallible<Task> {
-    <Task as clap::ValueEnum>::from_str(name, true).map_err(|_| format!("`{name}` is not a task: T0, T2, T3, T5, T6").into())
+    <Task as clap::ValueEnum>::from_str(name, true)
+        .map_err(|_| format!("`{name}` is not a task: T0, T2, T3, T5, T6").into())
 }
 
 fn measure(asked: &Asked, place: &Path) -> Fallible<Results> {

@@ -95,7 +95,11 @@ impl Group<'_> {
                 Ok(distances) => {
                     let far = distances.iter().filter(|distance| !distance.is_close());
                     wrong.extend(far.map(|Distance { name, off, tolerance }| {
-                        format!("{}: `{name}` is off by {off:.1e} of {}, allowed {tolerance:.1e}", cell.arm.name(), of.name())
+                        format!(
+                            "{}: `{name}` is off by {off:.1e} of {}, allowed {tolerance:.1e}",
+                            cell.arm.name(),
+                            of.name()
+                        )
                     }));
                     cell.gate = distances;
                 }

@@ -83,7 +83,8 @@ pub fn point(axis: &str, amount: usize, threads: usize) -> Fallible<()> {
     for round in 0..=ROUNDS {
         let (cpu, wall) = (cpu_seconds(), Instant::now());
         for _ in 0..items {
-            let mut take = Take { sites: (0..layers).map(Site::LmAttn).collect(), first: tokens - rows, tokens, bytes: 0 };
+            let mut take =
+                Take { sites: (0..layers).map(Site::LmAttn).collect(), first: tokens - rows, tokens, bytes: 0 };
             drop(model.run(&inputs, &mut Hooks::one(&mut take))?.into_data());
         }
         // The first round warms up.

@@ -179,8 +179,12 @@ impl Shape {
         }
         for layer in 0..layers {
             let layer = format!("{at}.encoder.layers.{layer}");
-            let parts =
-                [("q_proj", Kind::Attending), ("k_proj", Kind::Attending), ("v_proj", Kind::Matrix), ("out_proj", Kind::Residual)];
+            let parts = [
+                ("q_proj", Kind::Attending),
+                ("k_proj", Kind::Attending),
+                ("v_proj", Kind::Matrix),
+                ("out_proj", Kind::Residual),
+            ];
             for (part, kind) in parts {
                 list.biased(&format!("{layer}.self_attn.{part}"), [width, width], kind);
             }

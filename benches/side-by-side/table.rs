@@ -28,7 +28,10 @@ fn write(text: &mut String, results: &Results) -> std::fmt::Result {
         versions.join(", ")
     )?;
     if machine.load_before > 0.5 {
-        writeln!(text, "The machine was busy with something else: processor time says more than time here, and neither much.\n")?;
+        writeln!(
+            text,
+            "The machine was busy with something else: processor time says more than time here, and neither much.\n"
+        )?;
     }
     writeln!(
         text,

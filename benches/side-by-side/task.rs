@@ -91,7 +91,8 @@ pub fn save(outputs: &Outputs, path: &Path) -> Fallible<()> {
             (name.as_str(), shape.as_slice(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
         })
         .collect();
-    let views = bytes.iter().map(|(name, shape, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)));
+    let views =
+        bytes.iter().map(|(name, shape, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)));
     let views = views.collect::<Fallible<Vec<_>>>()?;
     Ok(serialize_to_file(views, None, path)?)
 }

@@ -37,9 +37,10 @@ pub fn checkpoint(place: &Path, shape: &Shape) -> Fallible<PathBuf> {
     eprintln!("writing {} ({:.1} million weights)", folder.display(), count as f64 / 1e6);
     beside(&folder, shape)?;
     let depth = shape.decoder.layers.max(shape.tower.layers);
-    let drawn = tensors.into_iter().enumerate().map(|(seed, (name, shape, kind))| {
-        (name, Drawn { shape, kind, depth, seed: seed as u64 })
-    });
+    let drawn = tensors
+        .into_iter()
+        .enumerate()
+        .map(|(seed, (name, shape, kind))| (name, Drawn { shape, kind, depth, seed: seed as u64 }));
     safetensors::serialize_to_file(drawn.collect::<Vec<_>>(), None, &folder.join("model.safetensors"))?;
     // Last, because it says that the rest is there.
     std::fs::write(config, wanted.to_string())?;

@@ -9,7 +9,8 @@ use vlmscope::error::Result;
 use vlmscope::model::{Hook, Hooks, Rows, Site};
 use vlmscope::processor::{Coverage, Grid, Group, ImageGeometry};
 use vlmscope::record::{
-    Answer, AttentionRow, BadItems, Bar, Columns, HiddenBlock, HiddenFrame, ItemSize, Job, Plan, Recorded, Spot, reduce_layer,
+    Answer, AttentionRow, BadItems, Bar, Columns, HiddenBlock, HiddenFrame, ItemSize, Job, Plan, Recorded, Spot,
+    reduce_layer,
 };
 use vlmscope::study::{
     CheckpointIdentity, DatasetIdentity, Existing, Heads, Manifest, Precision, RunFolder, Study, Variant,
@@ -156,7 +157,8 @@ impl Arm for Capture {
         let (depth, width) = (self.opened.model.depth(), self.width);
         // The recorder also keeps each layer's mean over the heads, as head -1.
         let heads = watch.attention.iter().filter(|row| row.head >= 0).flat_map(|row| row.patches.clone()).collect();
-        let state = |row: usize| watch.hidden.iter().flat_map(|block| block.vectors[row * width..][..width].to_vec()).collect();
+        let state =
+            |row: usize| watch.hidden.iter().flat_map(|block| block.vectors[row * width..][..width].to_vec()).collect();
         Ok(Outputs::from([
             ("attention".into(), (vec![depth, self.heads, self.columns.image.len()], heads)),
             ("last".into(), (vec![depth, width], state(0))),

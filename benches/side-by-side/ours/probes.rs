@@ -37,9 +37,11 @@ impl Probes {
         let fold_of = read_i64(&file, "fold")?.1;
         let groups: Vec<usize> = (0..rows).collect();
         let outer = 0..=fold_of.iter().copied().max().unwrap_or(0);
-        let folds = outer.map(|fold| Fold::holding_out(&groups, |row| fold_of[row] == fold)).collect::<Result<Vec<_>, _>>()?;
+        let folds =
+            outer.map(|fold| Fold::holding_out(&groups, |row| fold_of[row] == fold)).collect::<Result<Vec<_>, _>>()?;
         let labels = Labels { y: &y, classes: 1 + y.iter().copied().max().unwrap_or(0) };
-        let fitted = cross_validate(Rows { x: x.view(), groups: &groups }, labels, &folds, Fit::Standard, &Inner::default())?;
+        let fitted =
+            cross_validate(Rows { x: x.view(), groups: &groups }, labels, &folds, Fit::Standard, &Inner::default())?;
         Ok(metrics::accuracy(fitted.prob.view(), &fitted.truth(&y)))
     }
 }

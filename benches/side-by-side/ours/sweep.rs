@@ -36,7 +36,8 @@ impl Sweep {
         let partner = self.run(&partner, visual.narrow(0, count, count))?;
         let slots = &self.0.about.slots;
         let arms = (0..model.depth()).flat_map(|layer| slots.iter().map(move |(_, places)| (layer, places)));
-        let patched = arms.map(|(layer, places)| self.patched(layer, places, &clean, &partner)).collect::<Fallible<_>>()?;
+        let patched =
+            arms.map(|(layer, places)| self.patched(layer, places, &clean, &partner)).collect::<Fallible<_>>()?;
         Ok((clean.difference, patched))
     }
 
@@ -57,7 +58,8 @@ impl Sweep {
     fn patched(&self, layer: usize, places: &[usize], clean: &Run, partner: &Run) -> Fallible<Vec<f32>> {
         let (model, site) = (self.0.model.as_ref(), Site::LmResid(layer));
         let [pairs, tokens, width] = clean.residuals[layer].dims();
-        let at: Vec<i64> = (0..pairs).flat_map(|pair| places.iter().map(move |at| (pair * tokens + at) as i64)).collect();
+        let at: Vec<i64> =
+            (0..pairs).flat_map(|pair| places.iter().map(move |at| (pair * tokens + at) as i64)).collect();
         let at: Tensor<1, Int> = Tensor::from_data(at.as_slice(), &model.device());
         let lent = partner.residuals[layer].clone().reshape([pairs * tokens, width]).select(0, at);
         let mut row = 0..;
