@@ -87,7 +87,15 @@ impl Group<'_> {
     fn gate(&self, running: &mut [Running]) -> Fallible<()> {
         let of = ArmName::reference(self.task);
         let Some(reference) = running.iter().find(|one| one.cell.arm == of).map(|one| one.outputs.clone()) else {
-            return Ok(());
+            return match running {
+                // Nobody to be compared with; the table says so.
+                [_] => Ok(()),
+                _ => Err(format!(
+                    "nothing to hold the arms against: {} did not start, or is not among --arms",
+                    of.name()
+                )
+                .into()),
+            };
         };
         let mut wrong = Vec::new();
         for Running { cell, outputs, .. } in running.iter_mut().filter(|one| one.cell.arm != of) {

@@ -56,7 +56,7 @@ fn write(text: &mut String, results: &Results) -> std::fmt::Result {
         for cell in &group {
             row(text, cell, &group)?;
         }
-        writeln!(text)?;
+        writeln!(text, "\n{}\n", agreement(&group))?;
     }
     scaling(text, results)
 }
@@ -73,6 +73,20 @@ fn scaling(text: &mut String, results: &Results) -> std::fmt::Result {
         writeln!(text, "| {} | {} | {} | {cpu} | {wall} | {peak:.0} |", point.axis, point.amount, point.threads)?;
     }
     writeln!(text)
+}
+
+/// How far vlmscope's numbers were from the reference's.
+fn agreement(group: &[&Cell]) -> String {
+    let ours = group.iter().find(|cell| cell.arm == ArmName::Vlmscope);
+    let distances = ours.iter().flat_map(|cell| &cell.gate);
+    let told: Vec<String> =
+        distances.map(|of| format!("{} {:.0e} (allowed {:.0e})", of.name, of.off, of.tolerance)).collect();
+    match told.is_empty() {
+        true => "Held against nobody.".into(),
+        false => {
+            format!("vlmscope off {}'s, of the largest: {}.", ArmName::reference(group[0].task).name(), told.join(", "))
+        }
+    }
 }
 
 /// Cells that are compared with each other, in the order in which they were measured.
