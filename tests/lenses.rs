@@ -47,6 +47,15 @@ fn the_model_alone_is_verified_without_processor_and_tokenizer() {
     std::fs::remove_file(copy.path().join("tokenizer.json")).unwrap();
     let verdict = json_of(&place, &["verify", &model, "--against", &reference, "--json"]);
     assert!(verdict["equal"] == true && verdict["skipped"].to_string().contains("no tokenizer.json"), "{verdict}");
+    // Of a model that fits its tokens to the image, that is not enough.
+    let next = fixture("transformers-5.23-llava_next").display().to_string();
+    let reference = format!("{next}/ref.safetensors");
+    let asked = ["verify", &next, "--against", &reference];
+    place
+        .run(&[&asked[..], &["--model-only"]].concat())
+        .expect(1)
+        .says(&["depends on the size of the image", "--image"]);
+    place.run(&asked).expect(0);
 }
 
 /// Eight and eleven bits of a number: how far off that is, is known.

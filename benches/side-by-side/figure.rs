@@ -64,7 +64,7 @@ fn growth(results: &Results) -> Figure {
     let mut panels = of("seconds", &|point| point.wall());
     panels.extend(of("peak, MB", &|point| Some(point.peak as f64 / 1e6)));
     let machine = &results.machine;
-    let told = if machine.load_before > 0.5 { ", busy with something else" } else { "" };
+    let told = if results.was_busy() { ", busy with something else" } else { "" };
     let key = |(at, threads): (usize, &usize)| {
         Key::new(format!("{threads} {}", if *threads == 1 { "thread" } else { "threads" }), Look::Marked(pen(at)))
     };
@@ -93,7 +93,7 @@ fn figure(results: &Results, threads: usize) -> Option<Figure> {
     }
     let panel = |&(title, number): &Measure| Panel::new(title, "", Ratios::new(&groups, number));
     let machine = &results.machine;
-    let told = if machine.load_before > 0.5 { ", busy with something else" } else { "" };
+    let told = if results.was_busy() { ", busy with something else" } else { "" };
     Some(Figure {
         name: format!("ratios-{threads}"),
         title: format!("vlmscope beside other tools, {threads} {}", if threads == 1 { "thread" } else { "threads" }),

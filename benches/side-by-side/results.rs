@@ -20,6 +20,16 @@ pub struct Results {
     pub scaling: Vec<Point>,
 }
 
+impl Results {
+    /// Whether something else kept the machine busy: one thread then waits for its turn. Without such cells, by the load at
+    /// the start, which remembers what ended a minute ago.
+    pub fn was_busy(&self) -> bool {
+        let waits = |cell: &Cell| Some(cell.wall()?.median > 1.1 * cell.cpu()?.median);
+        let alone: Vec<bool> = self.cells.iter().filter(|cell| cell.threads == 1).filter_map(waits).collect();
+        if alone.is_empty() { self.machine.load_before > 0.5 } else { alone.contains(&true) }
+    }
+}
+
 /// One arm at one task, shape and number of threads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cell {

@@ -27,7 +27,7 @@ fn write(text: &mut String, results: &Results) -> std::fmt::Result {
         machine.load_after,
         versions.join(", ")
     )?;
-    if machine.load_before > 0.5 {
+    if results.was_busy() {
         writeln!(
             text,
             "The machine was busy with something else: processor time says more than time here, and neither much.\n"

@@ -141,6 +141,9 @@ pub fn visual_ids(folder: &Path) -> Result<Vec<u32>> {
 
 /// Compares what the model makes of the reference's own inputs. `visual` are the ids that stand for images and videos;
 /// `picture` says what each image token shows, which a model of several views must know.
+///
+/// # Errors
+/// As [`verify`]; no picture where the number of image tokens follows from the image's size.
 pub fn verify_model(
     model: &dyn VisionLanguage,
     visual: &[u32],
@@ -148,6 +151,10 @@ pub fn verify_model(
     reference: &Reference,
     tolerance: f64,
 ) -> Result<Verdict> {
+    if picture.is_none() && reference.holds("in.image_sizes") {
+        let message = "which image tokens there are depends on the size of the image here, which is not at hand";
+        return Err(Error::data(message).with_help("name the image by `--image`, and leave out `--model-only`"));
+    }
     let mut verdict = Verdict::default();
     let trace = Trace::of(model, visual, picture, reference)?;
     let mut names: Vec<&str> = reference.names().filter(|name| !name.starts_with("in.")).collect();

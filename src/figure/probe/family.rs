@@ -279,8 +279,16 @@ pub fn depth_axis(places: &[Place]) -> Axis {
         for place in part {
             let label = counted.ticks.iter().find(|tick| place.slot >= 0 && tick.at == place.slot as f64);
             let label = label.map(|tick| tick.label.clone());
-            let end = (place.site == "vision.out").then(|| "out".to_owned());
-            axis.ticks.extend(label.or(end).map(|label| Tick { at: place.depth as f64, label }));
+            // What has no number has a name, and the sum of two addends stands beside them.
+            let named = match place.site {
+                "vision.out" => Some("out"),
+                "connector.2d" => Some("2D"),
+                "connector.3d" => Some("3D"),
+                "projector.out" if part.len() > 1 => Some("sum"),
+                _ => None,
+            };
+            let label = label.or(named.map(str::to_owned));
+            axis.ticks.extend(label.map(|label| Tick { at: place.depth as f64, label }));
         }
     }
     axis
@@ -309,6 +317,12 @@ mod tests {
         );
         let ticks: Vec<_> = axis.ticks.iter().map(|tick| (tick.at, tick.label.as_str())).collect();
         assert_eq!(ticks, [(1.0, "0"), (2.0, "1"), (3.0, "out"), (5.0, "0")]);
+        let addends = depth_axis(&[
+            place(0, "projector", -1, "connector.2d"),
+            place(1, "projector", -1, "connector.3d"),
+            place(2, "projector", -1, "projector.out"),
+        ]);
+        assert_eq!(addends.ticks.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>(), ["2D", "3D", "sum"]);
     }
 
     #[test]
