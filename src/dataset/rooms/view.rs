@@ -57,7 +57,8 @@ impl Room {
             let boxes = seen.iter().map(|frame| frame[solid].iter().map(|sighting| sighting.area).collect());
             let shown = cameras.iter().zip(seen).filter(|(_, frame)| frame[solid].is_some());
             let away: Vec<f64> = shown.map(|(camera, _)| self.solids[solid].away(camera.eye)).collect();
-            let metres = (!away.is_empty()).then(|| away.iter().sum::<f64>() / away.len() as f64);
+            // To the millimetre, which every file holds exactly.
+            let metres = (!away.is_empty()).then(|| (1e3 * away.iter().sum::<f64>() / away.len() as f64).round() / 1e3);
             Object { metres, ..Object::in_frames(self.solids[solid].identity.to_string(), boxes.collect()) }
         };
         first.iter().copied().chain(others).map(object).collect()
